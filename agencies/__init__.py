@@ -1,0 +1,1 @@
+"""The agency node: keys, outbox, inbox, desk and bots."""

@@ -1,0 +1,1 @@
+"""The yardstick: requirements, vectors and, later, the live suite."""

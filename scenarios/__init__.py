@@ -1,0 +1,1 @@
+"""Exercises: packs, clock, engine, ground truth, evaluation, after-action report."""

@@ -1,0 +1,1 @@
+"""The shapes that travel and the words for what goes wrong; imports nothing of ours."""

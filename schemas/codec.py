@@ -1,0 +1,123 @@
+"""The canonical codec: the only file that names msgpack (docs/spec/envelope.md, "Encoding").
+
+Everything signed or hashed is a msgpack array of exact length, read once from the bytes as received. Maps, extension
+types and every second spelling of a value are refused, since two readers of the same signed bytes must never see two
+messages: msgpack readers keep the last of duplicate keys and accept integers in more bytes than they need.
+"""
+
+from typing import Any, Final, NoReturn, TypeVar
+
+import msgpack
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from schemas.errors import Code, RemoteError
+
+_ARRAY_ITEMS_MAX: Final = 4_096  # a bundle of 4,096 agencies; each shape bounds itself more tightly
+
+T = TypeVar("T")
+
+STRICT: Final = ConfigDict(strict=True, hide_input_in_errors=True)
+
+
+def pack(value: Any) -> bytes:
+    """Encode nested tuples of int, str, bytes and None in the one canonical way."""
+    return bytes(msgpack.packb(value, use_bin_type=True))
+
+
+def unpack(received: bytes, *, bytes_max: int) -> Any:
+    """Decode canonical bytes into nested tuples.
+
+    Args:
+        received: The bytes exactly as they came; they are what a signature covers.
+        bytes_max: The limit of this shape, checked before anything is parsed.
+
+    Raises:
+        RemoteError: In this order TOO_BIG, then TRUNCATED, TRAILING, BAD_TYPE, DEPTH or BAD_UTF8, then
+            NOT_CANONICAL.
+    """
+    if len(received) > bytes_max:
+        msg = f"{len(received)} bytes where at most {bytes_max} are allowed"
+        raise RemoteError(Code.TOO_BIG, msg)
+    value = _parse(received)
+    # "A receiver MUST refuse bytes that do not equal the canonical encoding of what they decode to."
+    if msgpack.packb(value, use_bin_type=True) != received:
+        msg = "the bytes are not the canonical encoding of what they say"
+        raise RemoteError(Code.NOT_CANONICAL, msg)
+    return value
+
+
+def _parse(received: bytes) -> Any:
+    try:
+        return msgpack.unpackb(
+            received,
+            raw=False,
+            use_list=False,
+            max_array_len=_ARRAY_ITEMS_MAX,
+            max_map_len=0,
+            max_ext_len=0,
+            object_pairs_hook=_refuse_map,
+            ext_hook=_refuse_extension,
+        )
+    except RemoteError:
+        raise
+    except msgpack.ExtraData as error:
+        msg = "bytes follow after the end of the message"
+        raise RemoteError(Code.TRAILING, msg) from error
+    except msgpack.StackError as error:
+        msg = "arrays are nested too deeply"
+        raise RemoteError(Code.DEPTH, msg) from error
+    except UnicodeDecodeError as error:
+        msg = "a text is not UTF-8"
+        raise RemoteError(Code.BAD_UTF8, msg) from error
+    except ValueError as error:
+        raise _value_error(error) from error
+
+
+def _value_error(error: ValueError) -> RemoteError:
+    """Sort msgpack's ValueErrors: a length limit, a foreign format byte, or an early end of input."""
+    text = str(error)
+    if "exceeds max_map_len" in text or "exceeds max_ext_len" in text or isinstance(error, msgpack.FormatError):
+        return RemoteError(Code.BAD_TYPE, "a map, an extension or a reserved byte stands in the message")
+    return RemoteError(Code.TRUNCATED, "the message ends before it is complete")
+
+
+def _refuse_map(_pairs: Any) -> NoReturn:
+    msg = "a map stands where only arrays may"
+    raise RemoteError(Code.BAD_TYPE, msg)
+
+
+def _refuse_extension(_code: int, _payload: bytes) -> NoReturn:
+    msg = "an extension type stands in the message"
+    raise RemoteError(Code.BAD_TYPE, msg)
+
+
+# One checker per shape; shapes are the classes of this room, so the table is as small as the room.
+_checkers: dict[Any, TypeAdapter[Any]] = {}
+
+
+def _checker(shape: Any) -> TypeAdapter[Any]:
+    checker = _checkers.get(shape)
+    if checker is None:
+        checker = _checkers[shape] = TypeAdapter(shape, config=STRICT)
+    return checker
+
+
+def read_shape(shape: type[T], value: Any, *, code: Code = Code.SHAPE) -> T:
+    """Check decoded tuples against a shape, strictly and to its exact length.
+
+    Args:
+        shape: A NamedTuple (or any type pydantic can check) of ``schemas``.
+        value: What ``unpack`` returned, or a part of it.
+        code: What a misfit is called; content inside a sealed portion fails as CONTENT.
+
+    Raises:
+        RemoteError: With ``code``; the message names the place, never the value.
+    """
+    try:
+        checked: T = _checker(shape).validate_python(value)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        msg = f"{getattr(shape, '__name__', 'value')} at {place or 'top'}: {first['type']}"
+        raise RemoteError(code, msg) from error
+    return checked

@@ -1,0 +1,205 @@
+"""Frames and the messages in them: all that is ever published (docs/spec/wire.md, "Frames").
+
+A frame gathers what a few milliseconds bring, since one MQTT publish costs more than all the cryptography of a
+delivery. Every message begins with its type.
+"""
+
+from typing import Annotated, Any, Final, Literal, NamedTuple
+
+from pydantic import Field
+
+from schemas.codec import pack, read_shape, unpack
+from schemas.envelope import Bits, Epoch, Place
+from schemas.errors import Code, RemoteError
+from schemas.limits import (
+    BUNDLE_BYTES_MAX,
+    CHUNK_BYTES_MAX,
+    CHUNKS_MAX,
+    ENVELOPE_BYTES_MAX,
+    FRAME_BYTES_MAX,
+    FRAME_MESSAGES_MAX,
+    PROTOCOL_VERSION,
+)
+from schemas.names import AgencyId, BoxPublicKey, Hash, Millis, Signature, Uint, Word
+
+_FRAME_FIELDS: Final = 2
+_STATEMENT_BYTES_MAX: Final = 128 * 1024  # a verdict that names 1,000 readers
+
+
+class EnvelopeMessage(NamedTuple):
+    """Up: an envelope for the router."""
+
+    type: Literal["envelope"]
+    envelope: Annotated[bytes, Field(max_length=ENVELOPE_BYTES_MAX)]
+
+
+class ChunkMessage(NamedTuple):
+    """Up and down: one chunk of an attachment, checked against its manifest's hash."""
+
+    type: Literal["chunk"]
+    hid: Hash
+    place: Place
+    number: Annotated[int, Field(ge=0, lt=CHUNKS_MAX)]
+    ciphertext: Annotated[bytes, Field(max_length=CHUNK_BYTES_MAX + 64)]
+
+
+class ChunkRequest(NamedTuple):
+    """Up: ask again for a chunk by its number."""
+
+    type: Literal["want"]
+    hid: Hash
+    place: Place
+    number: Annotated[int, Field(ge=0, lt=CHUNKS_MAX)]
+
+
+class Hello(NamedTuple):
+    """Up: the node is here; it holds every delivery up to ``dseq`` and this bundle."""
+
+    type: Literal["hello"]
+    dseq: Uint
+    bundle_version: Uint
+
+
+class Ack(NamedTuple):
+    """Up: every delivery up to ``dseq`` is on the node's disk."""
+
+    type: Literal["ack"]
+    dseq: Uint
+
+
+class Heartbeat(NamedTuple):
+    """Up: the node lives; ``at`` is its own clock, Unix ms."""
+
+    type: Literal["heartbeat"]
+    at: Millis
+
+
+class Announcement(NamedTuple):
+    """Up and down: a box key, stated by its owner under its sign key."""
+
+    type: Literal["announce"]
+    statement: Annotated[bytes, Field(max_length=256)]
+    signature: Signature
+
+
+class BoxKeyStatement(NamedTuple):
+    """What an announcement's bytes decode to; ``not_before`` and ``expires`` are Unix ms."""
+
+    agency: AgencyId
+    epoch: Epoch
+    key: BoxPublicKey
+    not_before: Millis
+    expires: Millis
+
+
+class Delivery(NamedTuple):
+    """Down: one reader's cut of an envelope."""
+
+    type: Literal["delivery"]
+    dseq: Uint
+    envelope: Annotated[bytes, Field(max_length=ENVELOPE_BYTES_MAX)]
+
+
+class VerdictMessage(NamedTuple):
+    """Down: what the router decided on an envelope, signed by the router, for its author alone."""
+
+    type: Literal["verdict"]
+    statement: Annotated[bytes, Field(max_length=_STATEMENT_BYTES_MAX)]
+    signature: Signature
+
+
+class Refusal(NamedTuple):
+    """One portion that one reader may not have: the rule that refused, and in words why."""
+
+    place: Place
+    reader: AgencyId
+    rule: Word
+    reason: Annotated[str, Field(max_length=400)]
+
+
+class Verdict(NamedTuple):
+    """What a verdict's bytes decode to.
+
+    ``audience`` lists, for an accepted envelope, each reader with its bits; ``refusals`` names, for a refused one,
+    what was over-wide. ``record`` is the number of the router's record of this decision.
+    """
+
+    router: AgencyId
+    hid: Hash
+    wraps_hash: Hash
+    outcome: Literal["accepted", "refused"]
+    code: Word | None
+    rules: Annotated[tuple[Word, ...], Field(max_length=512)]
+    audience: Annotated[tuple[tuple[AgencyId, Bits], ...], Field(max_length=1_000)]
+    refusals: Annotated[tuple[Refusal, ...], Field(max_length=64)]
+    record: Uint
+    at: Millis
+
+
+class BundleMessage(NamedTuple):
+    """Down: a signed community bundle."""
+
+    type: Literal["bundle"]
+    signed_bundle: Annotated[bytes, Field(max_length=BUNDLE_BYTES_MAX)]
+
+
+UpMessage = EnvelopeMessage | ChunkMessage | ChunkRequest | Hello | Ack | Heartbeat | Announcement
+DownMessage = Delivery | VerdictMessage | ChunkMessage | BundleMessage | Announcement
+
+UP_SHAPES: Final[dict[str, type[Any]]] = {
+    "envelope": EnvelopeMessage,
+    "chunk": ChunkMessage,
+    "want": ChunkRequest,
+    "hello": Hello,
+    "ack": Ack,
+    "heartbeat": Heartbeat,
+    "announce": Announcement,
+}
+DOWN_SHAPES: Final[dict[str, type[Any]]] = {
+    "delivery": Delivery,
+    "verdict": VerdictMessage,
+    "chunk": ChunkMessage,
+    "bundle": BundleMessage,
+    "announce": Announcement,
+}
+
+
+def write_frame(messages: tuple[UpMessage | DownMessage, ...]) -> bytes:
+    """Gather messages into one frame."""
+    return pack((PROTOCOL_VERSION, messages))
+
+
+def read_up_frame(received: bytes) -> tuple[UpMessage, ...]:
+    """Read what a node sent; raises RemoteError on the first fault."""
+    return _read_frame(received, UP_SHAPES)
+
+
+def read_down_frame(received: bytes) -> tuple[DownMessage, ...]:
+    """Read what a router sent; raises RemoteError on the first fault."""
+    return _read_frame(received, DOWN_SHAPES)
+
+
+def _read_frame(received: bytes, shapes: dict[str, type[Any]]) -> tuple[Any, ...]:
+    value = unpack(received, bytes_max=FRAME_BYTES_MAX)
+    if not isinstance(value, tuple) or not value:
+        msg = "a frame is an array of version and messages"
+        raise RemoteError(Code.SHAPE, msg)
+    if value[0] != PROTOCOL_VERSION or type(value[0]) is not int:
+        msg = "the frame is of a version this node does not speak"
+        raise RemoteError(Code.VERSION, msg)
+    if len(value) != _FRAME_FIELDS or not isinstance(value[1], tuple) or not value[1]:
+        msg = "a frame is an array of version and at least one message"
+        raise RemoteError(Code.SHAPE, msg)
+    if len(value[1]) > FRAME_MESSAGES_MAX:
+        msg = f"{len(value[1])} messages in a frame where at most {FRAME_MESSAGES_MAX} are allowed"
+        raise RemoteError(Code.LIMIT, msg)
+    return tuple(_read_message(message, shapes) for message in value[1])
+
+
+def _read_message(message: Any, shapes: dict[str, type[Any]]) -> Any:
+    kind = message[0] if isinstance(message, tuple) and message else None
+    shape = shapes.get(kind) if isinstance(kind, str) else None
+    if shape is None:
+        msg = "a message is of no type known on this hop"
+        raise RemoteError(Code.SHAPE, msg)
+    return read_shape(shape, message)

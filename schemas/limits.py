@@ -1,0 +1,46 @@
+"""The protocol's limits and tolerances, each a named constant (docs/spec/envelope.md, "Limits").
+
+Both ends of every hop use the same numbers, so they stand below all rooms. Each is tested at limit - 1, limit and
+limit + 1. What a broker or a node may choose for itself (connections, queues, quotas) stands in its own room.
+"""
+
+from typing import Final
+
+PROTOCOL_VERSION: Final = 1
+
+FRAME_BYTES_MAX: Final = 1024 * 1024  # the packet limit most MQTT brokers ship with lies at or above this
+FRAME_MESSAGES_MAX: Final = 256  # a frame gathers what a few milliseconds bring
+ENVELOPE_BYTES_MAX: Final = 256 * 1024
+HEADER_BYTES_MAX: Final = 4 * 1024  # 16 signers and 32 commitments take 1.7 KiB
+BUNDLE_BYTES_MAX: Final = 768 * 1024  # leaves room for its frame; 1,000 agencies take about 250 KiB
+
+AGENCY_ID_CHARS_MAX: Final = 32  # an id is also an MQTT client id and a topic level
+SIGNERS_MAX: Final = 16
+PORTIONS_MAX: Final = 32  # also the width of the bit mask in a wrap
+PORTION_PLACES: Final = (1, 2, 4, 8, 16, 32)  # a header shows one of these counts, never the true one
+INLINE_BYTES_MAX: Final = 64 * 1024  # a larger portion travels in chunks
+WRAPS_MAX: Final = 1_000
+CHUNK_BYTES_MAX: Final = 256 * 1024
+CHUNKS_MAX: Final = 1_024
+
+PADDING_BLOCK_BYTES: Final = 256  # sizes are seen in steps of this
+SALT_BYTES: Final = 16
+DECOY_SEED_BYTES: Final = 32
+PORTION_KEY_BYTES: Final = 32
+HASH_BYTES: Final = 32
+SIGNATURE_BYTES: Final = 64
+SIGN_KEY_BYTES: Final = 32
+BOX_KEY_BYTES: Final = 32
+
+LIFETIME_MS_MAX: Final = 30 * 24 * 3_600_000  # seen ids can be forgotten after this and the skew
+CLOCK_SKEW_MS_MAX: Final = 5 * 60_000  # what Kerberos allows, and what an unattended node drifts
+REPLAY_WINDOW_MESSAGES: Final = 1_024  # sequence numbers per originator that a reader remembers
+DELIVERY_WINDOW: Final = 64  # un-acked deliveries per reader
+BOX_EPOCH_MS: Final = 7 * 24 * 3_600_000  # one week
+BOX_EPOCH_OVERLAP_MS: Final = 24 * 3_600_000  # the old key still opens for this long
+RECEIPT_ITEMS_MAX: Final = 64  # receipts gathered into one message
+RECEIPT_GATHER_MS: Final = 1_000
+
+LABEL_ITEMS_MAX: Final = 64  # compartments, mechanisms, releases, exclusions, caveats, affected states
+TEXT_CHARS_MAX: Final = 60_000  # with its passages and indicators it must fit INLINE_BYTES_MAX
+UINT_MS_MAX: Final = 2**53 - 1  # the largest integer that every language's reader keeps exact

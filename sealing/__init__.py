@@ -1,0 +1,1 @@
+"""Signing, sealing and opening; the only room that names nacl."""

@@ -1,0 +1,1 @@
+"""The world outside: links, clocks and later the simulated network."""
