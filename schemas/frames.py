@@ -117,7 +117,7 @@ class Refusal(NamedTuple):
     reason: Annotated[str, Field(max_length=400)]
 
 
-class Verdict(NamedTuple):
+class RouterVerdict(NamedTuple):
     """What a verdict's bytes decode to.
 
     ``audience`` lists, for an accepted envelope, each reader with its bits; ``refusals`` names, for a refused one,

@@ -42,5 +42,8 @@ RECEIPT_ITEMS_MAX: Final = 64  # receipts gathered into one message
 RECEIPT_GATHER_MS: Final = 1_000
 
 LABEL_ITEMS_MAX: Final = 64  # compartments, mechanisms, releases, exclusions, caveats, affected states
-TEXT_CHARS_MAX: Final = 60_000  # with its passages and indicators it must fit INLINE_BYTES_MAX
+CONTENT_BYTES_MAX: Final = 4 * 1024 * 1024  # one portion's plaintext; above INLINE_BYTES_MAX it travels in chunks
+TEXT_CHARS_MAX: Final = 1_000_000  # one run of text
+PASSAGES_MAX: Final = 4_096
+INDICATORS_MAX: Final = 4_096
 UINT_MS_MAX: Final = 2**53 - 1  # the largest integer that every language's reader keeps exact

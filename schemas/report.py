@@ -10,7 +10,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import Field
 
 from schemas.label import Label
-from schemas.limits import TEXT_CHARS_MAX
+from schemas.limits import INDICATORS_MAX, PASSAGES_MAX, PORTIONS_MAX, TEXT_CHARS_MAX
 from schemas.names import Hash, Millis, ShortText, Word
 
 MICRODEGREES = 1_000_000
@@ -80,9 +80,9 @@ class PortionContent(NamedTuple):
 
     marking: Exercise
     title: ShortText
-    body: Annotated[tuple[Passage, ...], Field(max_length=256)]
+    body: Annotated[tuple[Passage, ...], Field(max_length=PASSAGES_MAX)]
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$")] = "en"
-    indicators: Annotated[tuple[Indicator, ...], Field(max_length=1_000)] = ()
+    indicators: Annotated[tuple[Indicator, ...], Field(max_length=INDICATORS_MAX)] = ()
     places: Annotated[tuple[Place, ...], Field(max_length=32)] = ()
     observed: Observed | None = None
     grading: Grading | None = None
@@ -110,7 +110,7 @@ class Portion(NamedTuple):
 class Report(NamedTuple):
     """A report before sealing: its portions, in reading order. The highest-marked one usually comes first."""
 
-    portions: Annotated[tuple[Portion, ...], Field(min_length=1, max_length=32)]
+    portions: Annotated[tuple[Portion, ...], Field(min_length=1, max_length=PORTIONS_MAX)]
 
     @property
     def title(self) -> str:
