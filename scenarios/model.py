@@ -1,0 +1,290 @@
+"""A scenario pack once it is loaded: everything the engine, the bots and the evaluation work from.
+
+The loader (scenarios/pack.py) makes these from the planner's files and has checked every id and word in them.
+Times are milliseconds: ``…_ms`` relative to STARTEX where a planner writes ``T+…``, durations otherwise. What players
+may never see (facts, needs, must-nots, which passage tells which fact) is reached by evaluation alone: seats and bots
+get opaque passage ids.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from schemas.bundle import AgencyKind, Group, Mechanism, NationalMark, Rule
+from schemas.label import Label
+from schemas.report import PortionContent
+
+Seat = Literal["bot", "human"]
+InjectType = Literal["inject", "contingency inject", "expected action"]
+InjectMode = Literal["report", "phone", "email", "media", "manual"]
+ActWord = Literal["report", "forward", "request", "decide", "correct", "acknowledge", "hold"]
+TriggerWord = Literal[
+    "time", "manual", "inject_delivered", "report_sent", "report_received", "opened", "acknowledged", "fact_known",
+    "request_received", "decision_received", "correction_received", "rule_denied", "link_down",
+]  # fmt: skip
+MeasureKind = Literal["on_time_share", "disclosures", "corrections_complete", "decided_in_time", "surplus_share"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A duration between two bounds, in milliseconds; equal bounds mean exactly that long."""
+
+    least_ms: int
+    most_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Participant:
+    """An agency in the exercise, as the bundle will name it and as the engine will seat it."""
+
+    agency: str
+    name: str
+    state: str | None
+    role: str
+    kind: AgencyKind
+    clearance: str
+    compartments: tuple[str, ...]
+    purposes: tuple[str, ...]
+    client_of: tuple[str, ...]
+    seat: Seat
+    link: str
+    bot: str
+    brief: str  # what its players are told before STARTEX
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outage:
+    """A time in which a link carries nothing: once, or again ``every_ms`` after its begin."""
+
+    begin_ms: int
+    lasts_ms: int
+    every_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkProfile:
+    """What a planner can observe of a link; named by digital maturity, never by country."""
+
+    link: str
+    delay: Span
+    rate_bits_per_s: int | None
+    outages: tuple[Outage, ...]
+    read_every_ms: int | None  # the node polls this often; None: it is pushed to
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """Ground truth: an essential element of information, with the words that give it away in free text."""
+
+    fact: str
+    text: str
+    eei: str
+    signs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """An information exchange requirement: each of ``who`` must have ``fact`` within ``by_ms``.
+
+    The clock starts when the fact first reaches any participant, or at ``from_ms`` if the planner set one.
+    """
+
+    need: str
+    fact: str
+    who: tuple[str, ...]
+    by_ms: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MustNot:
+    """Agencies that must never be able to read a fact."""
+
+    must_not: str
+    fact: str
+    who: tuple[str, ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContentPortion:
+    """One portion of an inject's material: its named label, and the text with opaque passage ids."""
+
+    label_name: str
+    label: Label
+    content: PortionContent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inject:
+    """One row of the MSEL. ``time_ms`` is None for an inject that only a branch releases."""
+
+    inject: str
+    time_ms: int | None
+    type: InjectType
+    mode: InjectMode
+    sender: str
+    to: tuple[str, ...]
+    title: str
+    controller: str
+    objective: str | None
+    expected: str
+    carries: tuple[str, ...]  # fact ids
+    material: tuple[ContentPortion, ...]
+    notes: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trigger:
+    """One trigger word with its fields, for example ``report_received`` with by, sender, topic, fact."""
+
+    word: TriggerWord
+    who: str | None = None  # the agency at which it happens
+    sender: str | None = None
+    inject: str | None = None
+    topic: str | None = None  # with a trailing ".*" as in rules
+    fact: str | None = None  # the loader has checked it; matched by passages
+    order: str | None = None  # what another standing order released
+    outcome: Literal["grant", "refuse"] | None = None
+    time_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """Triggers joined by all, any or not, at most two deep; exactly one of the fields is set."""
+
+    trigger: Trigger | None = None
+    all: tuple["Condition", ...] = ()
+    any: tuple["Condition", ...] = ()
+    negated: "Condition | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """Play that depends on play. Every branch ends: by its condition, or ``within_ms`` after ``after``."""
+
+    branch: str
+    when: Condition
+    within_ms: int
+    after: str  # inject id
+    then: tuple[str, ...]
+    otherwise: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotProfile:
+    """How a simulated desk works: how long it takes, and how well it keeps passages apart."""
+
+    bot: str
+    read: Span  # from delivery to opened
+    write: Span  # from opened to released
+    decide: Span  # from a request to its decision
+    sanitising: float  # 0..1: the share of passages to be dropped that it does drop
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A standing order: what one desk does when something happens, and why.
+
+    Attributes:
+        do: The act. ``report`` writes the inject's material; ``forward`` quotes what was received; ``request`` asks
+            an originator for release; ``decide`` answers a request; ``correct`` supersedes an earlier report;
+            ``acknowledge`` and ``hold`` send nothing but a receipt or a reason.
+        to: Agencies the desk means to tell; empty with ``need_to_know`` means everybody the policy permits.
+        label_name: The named label of what is written; None keeps the material's own, or the roll-up of the parents.
+        keep: Facts whose passages are kept; empty keeps all. What is not kept must be dropped (skill decides).
+        corrects: For ``correct``: the order whose report is superseded.
+        subject: For ``request``: what is asked for, in words.
+        outcome: For ``decide``.
+        conditions: For a grant.
+        grants: For a grant: the order whose report is released again to the asker.
+    """
+
+    order: str
+    who: str
+    on: Condition
+    do: ActWord
+    to: tuple[str, ...]
+    need_to_know: bool
+    label_name: str | None
+    label: Label | None
+    title: str | None
+    keep: tuple[str, ...]
+    corrects: str | None
+    subject: str
+    outcome: Literal["grant", "refuse"] | None
+    conditions: str
+    grants: str | None
+    after: Span | None  # overrides the bot's own delay
+    why: str
+    once: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """A measured part of an objective. P, S and M are thresholds; anything worse is U."""
+
+    measure: str
+    kind: MeasureKind
+    of: tuple[str, ...]  # need, must-not, inject or order ids, by kind
+    performed: float
+    some: float
+    major: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objective:
+    """An objective with its capability, target, critical tasks and measures (HSEEP's EEG in data)."""
+
+    objective: str
+    title: str
+    capability: str
+    target: str
+    critical_tasks: tuple[str, ...]
+    measures: tuple[Measure, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackHeader:
+    """What the pack says of itself."""
+
+    pack: str
+    title: str
+    summary: str
+    marking: str
+    seed: int
+    sponsor: str
+    scope: str
+    threat: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pack:
+    """A whole pack. ``digest`` is the hex hash of all its files, so that an AAR can say what was played."""
+
+    path: Path
+    digest: str
+    header: PackHeader
+    start_ms: int  # scenario time at STARTEX, Unix ms
+    start_text: str  # as the planner wrote it, with the zone players think in
+    zone_minutes: int  # that zone's offset from UTC
+    duration_ms: int
+    levels: tuple[str, ...]
+    compartments: tuple[str, ...]
+    groups: tuple[Group, ...]
+    mechanisms: tuple[Mechanism, ...]
+    rules: tuple[Rule, ...]
+    marks: tuple[NationalMark, ...]
+    participants: tuple[Participant, ...]
+    links: tuple[LinkProfile, ...]
+    labels: dict[str, Label]
+    facts: tuple[Fact, ...]
+    needs: tuple[Need, ...]
+    must_nots: tuple[MustNot, ...]
+    injects: tuple[Inject, ...]
+    branches: tuple[Branch, ...]
+    bots: tuple[BotProfile, ...]
+    orders: tuple[Order, ...]
+    objectives: tuple[Objective, ...]
+    passage_facts: dict[str, str]  # opaque passage id -> fact id; for evaluation and the order matcher only

@@ -1,0 +1,110 @@
+"""The record of an exercise: one JSON object a line, from EXCON, the router and every node.
+
+Evaluation reads nothing else (besides the pack), so that whatever plays a pack (real MQTT, a simulated network,
+people) is judged alike. The router's record holds labels, ids and decisions; content is only in the records of the
+nodes that could read it, and there only as opaque passage ids.
+
+Files: ``record/excon.jsonl``, ``record/router.jsonl``, ``record/<agency>.jsonl``. Every line has
+
+    source, number (from 1, without gaps), at_ms (exercise time, Unix ms), wall_ms (milliseconds of real time since
+    STARTEX), stage, and the fields of its stage; ids of messages are lower-case hex.
+
+Stages of EXCON
+    startex, endex
+    inject_released   inject, to
+    inject_delivered  inject, agency, passages
+    branch_taken      branch, outcome ("then" or "otherwise"), because (text), injects
+Stages of the router
+    admitted          hid, kind, originator, ref, wraps (number), re_release (bool)
+    decided           hid, place, originator, recipient, permit (bool), rule, label (object)
+    refused           hid (or null), originator, code, stage_failed, refusals [{place, recipient, rule}]
+    delivered         hid, recipient  (the recipient's ack is on disk)
+Stages of a node
+    link_up, link_down
+    intended          act, order, reason, to, left_out {agency: rule}, cause {inject or hid}   (after pre-flight)
+    released          hid, kind, ref, act, order, reason, audience {agency: bits},
+                      portions [{place, title, label, passages, derived_from}], cause {inject or hid}
+    accepted          hid
+    refused           hid, code, refusals [{place, reader, rule}]
+    delivered         hid, kind, originator, bits
+    verified          hid, kind, originator, ref, bits, portions [{place, title, label, passages, derived_from}]
+    misreleased       hid, originator, rule
+    rejected          hid (or null), code, stage_failed
+    opened            hid          (the desk has read it)
+    acknowledged      hid
+    acted             act, order, reason, cause   (an act that sends nothing: hold, note)
+    requested         hid, originator, subject, reader, answer_by_ms
+    request_opened    hid, reader, subject
+    decision          hid, reader, outcome, reason, conditions, subject   (made by this node)
+    decision_opened   hid, outcome, reason, conditions
+    receipt           hid, reader, status, bits, reported_ms
+    superseded        hid, by
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from schemas.errors import InputError
+
+_COMMON = ("source", "number", "at_ms", "wall_ms", "stage")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One line of the record; ``fields`` holds what its stage adds."""
+
+    source: str
+    number: int
+    at_ms: int
+    wall_ms: int
+    stage: str
+    fields: dict[str, Any]
+
+    def as_line(self) -> str:
+        """Return the event as one line of JSON, keys sorted, so that equal events are equal bytes."""
+        common = {name: getattr(self, name) for name in _COMMON}
+        return json.dumps(common | self.fields, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def read_events(path: Path) -> Iterator[Event]:
+    """Read one file of a record.
+
+    Raises:
+        InputError: If a line is not an event, or a number is missing; names file and line.
+    """
+    with path.open(encoding="utf-8") as lines:
+        for row, line in enumerate(lines, start=1):
+            try:
+                fields = json.loads(line)
+                common = {name: fields.pop(name) for name in _COMMON}
+            except (ValueError, KeyError, AttributeError) as error:
+                msg = f"{path}, line {row}: not an event of an exercise record"
+                raise InputError(msg, remedy="the file was cut or edited; play the exercise again") from error
+            if common["number"] != row:
+                msg = f"{path}, line {row}: event {common['number']} stands where {row} is due"
+                raise InputError(msg, remedy="lines were removed or reordered; play the exercise again")
+            yield Event(**common, fields=fields)
+
+
+def write_events(path: Path, events: Iterable[Event]) -> None:
+    """Write one file of a record."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8") as lines:
+        lines.writelines(event.as_line() + "\n" for event in events)
+
+
+def read_record(folder: Path) -> tuple[Event, ...]:
+    """Read a whole record, ordered by exercise time, then source and number.
+
+    Raises:
+        InputError: If the folder holds no record.
+    """
+    files = sorted(folder.glob("*.jsonl"))
+    if not files:
+        msg = f"{folder} holds no record of an exercise"
+        raise InputError(msg, remedy="give the folder that 'sandiwara run' wrote")
+    events = [event for path in files for event in read_events(path)]
+    return tuple(sorted(events, key=lambda event: (event.at_ms, event.source, event.number)))
