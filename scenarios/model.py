@@ -94,6 +94,7 @@ class Need:
     who: tuple[str, ...]
     by_ms: int
     why: str
+    from_ms: int | None = None  # relative to STARTEX; 0 where the planner wrote a time of the exercise as the limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +132,7 @@ class Inject:
     expected: str
     carries: tuple[str, ...]  # fact ids
     material: tuple[ContentPortion, ...]
-    notes: str
+    notes: str  # for EXCON; columns of a spreadsheet that the loader does not know are kept here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +219,7 @@ class Order:
     after: Span | None  # overrides the bot's own delay
     why: str
     once: bool
+    answer_within_ms: int | None = None  # for ``request``: how long the asker can wait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +233,7 @@ class Measure:
     some: float
     major: float
     text: str
+    within_ms: int | None = None  # for corrections_complete and decided_in_time: counted from the correction or request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,7 +250,7 @@ class Objective:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackHeader:
-    """What the pack says of itself."""
+    """What the pack says of itself. ``notes`` are for EXCON, such as which faults were put in on purpose."""
 
     pack: str
     title: str
@@ -257,6 +260,7 @@ class PackHeader:
     sponsor: str
     scope: str
     threat: str
+    notes: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,4 +291,5 @@ class Pack:
     bots: tuple[BotProfile, ...]
     orders: tuple[Order, ...]
     objectives: tuple[Objective, ...]
+    hot_wash_ms: int | None  # kept free after ENDEX for the first talk; None: the planner gave no time for it
     passage_facts: dict[str, str]  # opaque passage id -> fact id; for evaluation and the order matcher only
