@@ -12,6 +12,7 @@ from schemas.label import Label
 from schemas.limits import (
     CHUNKS_MAX,
     DECOY_SEED_BYTES,
+    DISCLOSURE_BYTES_MAX,
     ENVELOPE_BYTES_MAX,
     HEADER_BYTES_MAX,
     PORTIONS_MAX,
@@ -68,7 +69,7 @@ class Disclosed(NamedTuple):
     """One portion's place in the header and its disclosure's bytes."""
 
     place: Place
-    disclosure: Annotated[bytes, Field(max_length=HEADER_BYTES_MAX)]
+    disclosure: Annotated[bytes, Field(max_length=DISCLOSURE_BYTES_MAX)]
 
 
 class Disclosures(NamedTuple):

@@ -12,6 +12,7 @@ FRAME_BYTES_MAX: Final = 1024 * 1024  # the packet limit most MQTT brokers ship 
 FRAME_MESSAGES_MAX: Final = 256  # a frame gathers what a few milliseconds bring
 ENVELOPE_BYTES_MAX: Final = 256 * 1024
 HEADER_BYTES_MAX: Final = 4 * 1024  # 16 signers and 32 commitments take 1.7 KiB
+DISCLOSURE_BYTES_MAX: Final = 4 * 1024  # a label whose six lists are full takes more: such a label is refused
 BUNDLE_BYTES_MAX: Final = 768 * 1024  # leaves room for its frame; 1,000 agencies take about 250 KiB
 
 AGENCY_ID_CHARS_MAX: Final = 32  # an id is also an MQTT client id and a topic level
