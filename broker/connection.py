@@ -8,21 +8,21 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol, assert_never
 
-from broker.fields import Reason
-from broker.limits import ServerLimits
-from broker.outgoing import DELIVERY_OVERHEAD_BYTES
-from broker.session import (
+from broker.events import (
     Ended,
     Event,
     Handled,
     LoginAsked,
     Phase,
     PublishArrived,
-    Session,
     SubscriptionEnded,
     SubscriptionGranted,
-    Ticket,
 )
+from broker.fields import Reason
+from broker.incoming import Ticket
+from broker.limits import ServerLimits
+from broker.outgoing import DELIVERY_OVERHEAD_BYTES
+from broker.session import Session
 
 # What the transport may hold beyond what the kernel takes; small, since the session's own buffer is the one we count.
 _TRANSPORT_BYTES_HIGH = 64 * 1024

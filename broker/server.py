@@ -15,10 +15,11 @@ from typing import Final
 
 from broker.application import Application, Credentials
 from broker.connection import Connection, SessionAttachment, shut_down
+from broker.events import Ended, LoginAsked
 from broker.fields import Reason
+from broker.incoming import Ticket
 from broker.limits import ServerLimits
 from broker.listen import Address, certificate_name, open_listener
-from broker.session import Ended, LoginAsked, Ticket
 from schemas.topics import is_agency_id
 
 log = logging.getLogger(__name__)
@@ -259,7 +260,7 @@ class MqttServer:
     def ended(self, connection: Connection, ending: Ended) -> None:
         """Free the seat; it may already be another's."""
         agency = connection.session.agency
-        extra = {"outcome": ending.outcome, "reason": ending.reason}
+        extra = {"outcome": ending.outcome, "reason": ending.reason, "discarded": connection.session.discarded}
         if not agency:
             log.info("mqtt.connection.refused", extra=extra)
             return

@@ -5,9 +5,7 @@ packet behind it is looked at. What is to be written waits in the session until 
 reads, takes it. Time comes in as a number and nothing here touches a socket.
 """
 
-import enum
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from broker.answers import (
@@ -16,12 +14,22 @@ from broker.answers import (
     encode_connect_acceptance,
     encode_connect_refusal,
     encode_disconnect,
-    encode_publish_acknowledgement,
     encode_publish_header,
     encode_subscribe_acknowledgement,
     encode_unsubscribe_acknowledgement,
 )
+from broker.events import (
+    Ended,
+    Event,
+    Handled,
+    LoginAsked,
+    Phase,
+    PublishArrived,
+    SubscriptionEnded,
+    SubscriptionGranted,
+)
 from broker.fields import MalformedPacketError, Property, Reason
+from broker.incoming import Incoming, Ticket
 from broker.limits import ServerLimits
 from broker.outgoing import DELIVERY_OVERHEAD_BYTES, Outgoing
 from broker.packets import (
@@ -37,73 +45,8 @@ from broker.packets import (
     Unsubscribe,
     decode_packet,
 )
+from broker.refusals import judge_filter, refuse_unannounced, will_refusal
 from schemas.topics import down_topic, up_topic
-
-
-class Phase(enum.Enum):
-    """Where a session stands; it only ever moves down this list."""
-
-    AWAITING_CONNECT = "awaiting-connect"
-    AUTHENTICATING = "authenticating"
-    OPEN = "open"
-    ENDED = "ended"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoginAsked:
-    """A CONNECT came; nothing more is read until ``admit`` or ``refuse_login``."""
-
-    client_id: str
-    username: str | None
-    password: bytes | None = field(repr=False)
-
-
-@dataclass(slots=True, eq=False)
-class Ticket:
-    """One publish that awaits its decision, and the place of its PUBACK in the order of answers."""
-
-    packet_id: int  # 0 for QoS 0, which has no PUBACK
-    payload_bytes: int
-    reason: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublishArrived:
-    """A publish on the agency's own up topic; the shell answers with ``settle``."""
-
-    ticket: Ticket
-    payload: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class SubscriptionGranted:
-    """The agency listens on its own down topic from now on."""
-
-
-@dataclass(frozen=True, slots=True)
-class SubscriptionEnded:
-    """The agency has unsubscribed; its session goes on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Handled:
-    """A packet was dealt with here; said so that the shell can give others their turn."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    """The session is over; once what is left to write is written, the link is closed.
-
-    Args:
-        outcome: One word for the log.
-        reason: The MQTT reason code that was sent, None where the peer gets no answer.
-    """
-
-    outcome: str
-    reason: int | None
-
-
-Event = LoginAsked | PublishArrived | SubscriptionGranted | SubscriptionEnded | Handled | Ended
 
 _HANDLED: Final = Handled()
 # A CONNACK takes 39 bytes and a SUBACK of the most filters 13: a peer that takes less cannot be answered.
@@ -126,18 +69,16 @@ class Session:
         "_client_packet_bytes_max",
         "_client_receive_maximum",
         "_connect",
-        "_deciding",
         "_ending",
         "_granted_qos",
         "_heard_ms",
+        "_incoming",
         "_keep_alive_ms",
         "_limits",
         "_now_ms",
         "_outgoing",
         "_packet_bytes_max",
         "_phase",
-        "_unanswered",
-        "deciding_bytes",
         "discarded",
     )
 
@@ -154,10 +95,7 @@ class Session:
         self._client_receive_maximum = 0
         self._granted_qos: int | None = None
         self._ending: Ended | None = None
-        # Publishes of the client in the order of their arrival, by packet identifier.
-        self._unanswered: dict[int, Ticket] = {}
-        self._deciding = 0
-        self.deciding_bytes = 0
+        self._incoming = Incoming(limits.receive_maximum)
         self._outgoing = Outgoing()
         self.discarded = 0
 
@@ -176,7 +114,7 @@ class Session:
     @property
     def deciding(self) -> int:
         """How many publishes await their decision."""
-        return self._deciding
+        return self._incoming.deciding
 
     @property
     def listening(self) -> bool:
@@ -192,7 +130,7 @@ class Session:
     def wants_input(self) -> bool:
         """Whether the peer may be read: not while it owes us time to decide, or us reading its answers."""
         return (
-            self.deciding_bytes < self._limits.deciding_bytes_max
+            self._incoming.deciding_bytes < self._limits.deciding_bytes_max
             and self._outgoing.answer_bytes < self._limits.answer_bytes_max
         )
 
@@ -236,7 +174,7 @@ class Session:
         "If … the Server does not receive an MQTT Control Packet from the Client within one and a half times the Keep
         Alive time period, it MUST close the Network Connection" -- MQTT-3.1.2-22
         """
-        if self.deciding_bytes >= self._limits.deciding_bytes_max:
+        if self._incoming.deciding_bytes >= self._limits.deciding_bytes_max:
             # It is we who do not read.
             self._heard_ms = now_ms
         return self._phase is not Phase.ENDED and now_ms - self._heard_ms > self._keep_alive_ms
@@ -284,7 +222,7 @@ class Session:
         if self._phase is not Phase.AUTHENTICATING or connect is None:
             return False
         if connect.will is not None:
-            self._ending = self._refuse_connect(_will_refusal(connect.will.qos, retain=connect.will.retain), "will")
+            self._ending = self._refuse_connect(will_refusal(connect.will.qos, retain=connect.will.retain), "will")
             return False
         self._agency = agency
         self._phase = Phase.OPEN
@@ -313,66 +251,27 @@ class Session:
     # The open session.
 
     def _take_publish(self, packet: Publish) -> Event | None:
-        self._refuse_unannounced(packet)
-        if packet.qos and (
-            len(self._unanswered) >= self._limits.receive_maximum or packet.packet_id in self._unanswered
-        ):
-            # "The Client MUST NOT send more than Receive Maximum QoS 1 and QoS 2 PUBLISH packets" -- MQTT-3.3.4-7;
-            # "MUST assign it a non-zero Packet Identifier that is currently unused" -- MQTT-2.2.1-3
-            full = packet.packet_id not in self._unanswered
-            msg = "a publish exceeds the receive maximum, or reuses an identifier"
-            raise MalformedPacketError(msg, reason=Reason.RECEIVE_MAXIMUM_EXCEEDED if full else Reason.PROTOCOL_ERROR)
+        refuse_unannounced(packet)
         own = packet.topic == up_topic(self._agency)
         if not own and not packet.qos:
             # QoS 0 has no PUBACK that could say so: "it MUST … close the Network Connection … 0x87" -- 3.3.5, 4.13
             msg = "a QoS 0 publish on a foreign topic"
             raise MalformedPacketError(msg, reason=Reason.NOT_AUTHORISED)
-        if not packet.qos and self._deciding >= self._limits.receive_maximum:
+        if not packet.qos and self._incoming.full:
             # At most once: what comes faster than it can be decided is dropped, as QoS 0 allows (4.3.1).
             self.discarded += 1
             return _HANDLED
-        ticket = Ticket(packet.packet_id, len(packet.payload))
-        if packet.qos:
-            self._unanswered[packet.packet_id] = ticket
-        self._deciding += 1
-        self.deciding_bytes += ticket.payload_bytes
+        ticket = self._incoming.open(packet.packet_id, len(packet.payload))
         if not own:
             self.settle(ticket, Reason.NOT_AUTHORISED)
             return _HANDLED
         return PublishArrived(ticket=ticket, payload=packet.payload)
 
-    def _refuse_unannounced(self, packet: Publish) -> None:
-        """Refuse what our CONNACK said we have not, and topic names that are none."""
-        if packet.retain:
-            # "the Server MUST NOT accept … RETAIN flag set to 1 … DISCONNECT with Reason Code 0x9A" -- 3.2.2.3.5
-            msg, reason = "a publish asks to be retained", Reason.RETAIN_NOT_SUPPORTED
-        elif packet.qos > 1:
-            # "it is a Protocol Error … DISCONNECT with Reason Code 0x9B" -- MQTT-3.2.2-11, 3.2.2.3.4
-            msg, reason = "a publish exceeds the maximum QoS", Reason.QOS_NOT_SUPPORTED
-        elif packet.aliased:
-            # "MUST NOT send any Topic Aliases … DISCONNECT with Reason Code 0x94" -- MQTT-3.2.2-18, 3.3.2.3.4
-            msg, reason = "a publish uses a topic alias", Reason.TOPIC_ALIAS_INVALID
-        elif not packet.topic:
-            # "It is a Protocol Error if the Topic Name is zero length and there is no Topic Alias." -- 3.3.2.1
-            msg, reason = "a publish has no topic", Reason.PROTOCOL_ERROR
-        elif "+" in packet.topic or "#" in packet.topic:
-            # "The Topic Name in the PUBLISH packet MUST NOT contain wildcard characters" -- MQTT-3.3.2-2
-            msg, reason = "a topic name holds a wildcard", Reason.TOPIC_NAME_INVALID
-        else:
-            return
-        raise MalformedPacketError(msg, reason=reason)
-
     def settle(self, ticket: Ticket, reason: int) -> None:
-        """Answer a publish; PUBACKs leave in the order in which the publishes came (MQTT-4.6.0-2)."""
-        self._deciding -= 1
-        self.deciding_bytes -= ticket.payload_bytes
-        ticket.reason = reason
-        while self._unanswered:
-            oldest = next(iter(self._unanswered.values()))
-            if oldest.reason is None:
-                return
-            del self._unanswered[oldest.packet_id]
-            self._outgoing.answer(encode_publish_acknowledgement(oldest.packet_id, oldest.reason))
+        """Answer a publish; its PUBACK leaves behind those of all older ones."""
+        answers = self._incoming.settle(ticket, reason)
+        if answers:
+            self._outgoing.answer(answers)
 
     def _take_subscribe(self, packet: Subscribe) -> Event | None:
         if packet.identified:
@@ -380,27 +279,14 @@ class Session:
             msg = "a subscription has an identifier"
             raise MalformedPacketError(msg, reason=Reason.SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED)
         before = self._granted_qos
-        reasons = tuple(self._judge_filter(topic_filter, qos) for topic_filter, qos in packet.filters)
+        reasons = tuple(judge_filter(topic_filter, qos, agency=self._agency) for topic_filter, qos in packet.filters)
+        granted = [reason for reason in reasons if reason < Reason.MALFORMED_PACKET]
+        if granted:
+            # "If a Server receives a SUBSCRIBE packet that contains a Topic Filter that is identical to … an existing
+            # subscription … it MUST replace that existing Subscription" -- MQTT-3.8.4-3
+            self._granted_qos = granted[-1]
         self._outgoing.answer(encode_subscribe_acknowledgement(packet.packet_id, reasons))
-        return SubscriptionGranted() if before is None and self._granted_qos is not None else _HANDLED
-
-    def _judge_filter(self, topic_filter: str, qos: int) -> int:
-        if topic_filter.startswith("$share/"):
-            # "this is a Protocol Error. The Server uses DISCONNECT with Reason Code 0x9E" -- 3.2.2.3.13
-            msg = "a shared subscription"
-            raise MalformedPacketError(msg, reason=Reason.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED)
-        if "+" in topic_filter or "#" in topic_filter:
-            # "this is a Protocol Error. The Server uses DISCONNECT with Reason Code 0xA2" -- 3.2.2.3.11; the SUBACK
-            # with 0xA2 is for servers that announced wildcards.
-            msg = "a wildcard subscription"
-            raise MalformedPacketError(msg, reason=Reason.WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED)
-        if not topic_filter:
-            # "All Topic Names and Topic Filters MUST be at least one character long" -- MQTT-4.7.3-1
-            return Reason.TOPIC_FILTER_INVALID
-        if topic_filter != down_topic(self._agency):
-            return Reason.NOT_AUTHORISED
-        self._granted_qos = min(qos, 1)
-        return self._granted_qos
+        return SubscriptionGranted() if granted and before is None else _HANDLED
 
     def _take_unsubscribe(self, packet: Unsubscribe) -> Event | None:
         own = down_topic(self._agency)
@@ -486,7 +372,7 @@ class Session:
         self._phase = Phase.ENDED
         self._outgoing.drop_waiting()
         self._granted_qos = None
-        self._unanswered.clear()
+        self._incoming.forget_answers()
         self._arrived = PacketBuffer()
         return Ended(outcome=outcome, reason=reason)
 
@@ -496,20 +382,6 @@ def _number(packet: Connect, name: Property, default: int) -> int:
     value = packet.properties.get(name, default)
     assert isinstance(value, int)
     return value
-
-
-def _will_refusal(qos: int, *, retain: bool) -> Reason:
-    """Choose how to refuse a will.
-
-    "it MUST reject the connection request": 0x9A for Will Retain (MQTT-3.2.2-13) and 0x9B for a Will QoS above ours
-    (MQTT-3.2.2-12). The standard has no code for a server without wills; 3.1.4 lets it check "any further
-    restrictions", and of the codes of 3.2.2.2 "Not authorized" fits: no agency may leave one.
-    """
-    if retain:
-        return Reason.RETAIN_NOT_SUPPORTED
-    if qos > 1:
-        return Reason.QOS_NOT_SUPPORTED
-    return Reason.NOT_AUTHORISED
 
 
 def _refuse_out_of_place(_session: Session, _packet: Packet) -> Event | None:
