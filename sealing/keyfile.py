@@ -35,7 +35,7 @@ class PasswordCost:
 
 # libsodium's MODERATE: about a second and a half and 256 MiB for each guess.
 MODERATE: Final = PasswordCost(passes=pwhash.argon2id.OPSLIMIT_MODERATE, memory_bytes=pwhash.argon2id.MEMLIMIT_MODERATE)
-# For tests and for throw-away regions that live as long as one command. The console never offers it for a key that is kept.
+# For tests and for regions that live as long as one command. The console never offers it for a key that is kept.
 UNSAFE_THROWAWAY: Final = PasswordCost(passes=1, memory_bytes=8192)
 
 
@@ -64,7 +64,7 @@ class KeyRing(NamedTuple):
     sign_seed: Annotated[bytes, Field(min_length=32, max_length=32)]
     boxes: Annotated[tuple[_BoxSecret, ...], Field(max_length=8)]
 
-    def __repr__(self) -> str:
+    def __repr__(self) -> str:  # a secret must never reach a log by way of a debug print
         return f"KeyRing({self.name})"
 
 

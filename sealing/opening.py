@@ -4,8 +4,7 @@ Author, signature, policy and freshness have been checked by then (``sealing.rec
 fails here fails alike to the outside; the code is for the local log.
 """
 
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from schemas.codec import read_shape, unpack
 from schemas.envelope import Kind, Wrap
@@ -32,8 +31,7 @@ _CONTENT_SHAPES: Final[dict[Kind, type[Any]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenedPortion:
+class OpenedPortion(NamedTuple):
     """A portion that its reader may have. ``content`` is None until the chunks of a large one are all here."""
 
     place: int
@@ -41,8 +39,11 @@ class OpenedPortion:
     label: Label
     content: Content | None
     blob: bytes
-    key: bytes = field(repr=False)
+    key: bytes
     chunks: int
+
+    def __repr__(self) -> str:  # a key and a plaintext must never reach a log by way of a debug print
+        return f"OpenedPortion(place={self.place})"
 
 
 def my_wrap(received: Received, *, me: str) -> Wrap:

@@ -5,7 +5,7 @@ The order is normative (docs/spec/envelope.md, "Order of checks"): size, parse, 
 the stage, and nothing later has been looked at.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from schemas.codec import read_shape, unpack
 from schemas.envelope import Disclosure, Envelope, Header, Wrap, Wraps
@@ -23,8 +23,7 @@ from sealing.portions import check_blob, decoy, read_disclosure
 from sealing.primitives import PERSON_HID, PERSON_PORTION, PERSON_WRAPS, SIGN_COSIGN, SIGN_RELEASE, digest, verify
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DisclosedPortion:
+class DisclosedPortion(NamedTuple):
     """A portion as this copy discloses it; ``blob`` is None in a re-release, which carries none."""
 
     place: int
@@ -33,8 +32,7 @@ class DisclosedPortion:
     blob: bytes | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Received:
+class Received(NamedTuple):
     """A well-formed envelope. Nothing in it is proved yet but its shape."""
 
     envelope: Envelope
