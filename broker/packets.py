@@ -18,6 +18,7 @@ from broker.fields import (
 )
 
 PROTOCOL_LEVEL: Final = 5
+CONNECT_FIRST_BYTE: Final = 0x10
 
 _CONNECT, _PUBLISH, _PUBACK, _SUBSCRIBE, _UNSUBSCRIBE, _PINGREQ, _DISCONNECT = 1, 3, 4, 8, 10, 12, 14
 
@@ -125,6 +126,11 @@ class PacketBuffer:
     def feed(self, chunk: bytes) -> None:
         """Take in what the peer sent."""
         self._bytes += chunk
+
+    @property
+    def first_byte(self) -> int | None:
+        """The first byte of the next packet, None until it is there."""
+        return self._bytes[self._at] if self._at < len(self._bytes) else None
 
     def next_frame(self, packet_bytes_max: int) -> tuple[int, bytes] | None:
         """Return the first byte and the body of the next packet, or None until it is complete.

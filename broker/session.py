@@ -33,6 +33,7 @@ from broker.incoming import Incoming, Ticket
 from broker.limits import ServerLimits
 from broker.outgoing import DELIVERY_OVERHEAD_BYTES, Outgoing
 from broker.packets import (
+    CONNECT_FIRST_BYTE,
     Connect,
     Disconnect,
     OtherVersionConnect,
@@ -151,6 +152,9 @@ class Session:
         if handlers is None:
             return None
         try:
+            if self._phase is Phase.AWAITING_CONNECT and self._arrived.first_byte not in (None, CONNECT_FIRST_BYTE):
+                # Another protocol on our port need not be waited for until its "packet" is complete.
+                return self._fail(MalformedPacketError("the first packet is no CONNECT", reason=Reason.PROTOCOL_ERROR))
             frame = self._arrived.next_frame(self._packet_bytes_max)
             if frame is None:
                 return None
