@@ -1,4 +1,7 @@
-"""What each caveat asks of a recipient, one small object each. PAP colours bind use, not audience: they test nothing."""
+"""What each caveat asks of a recipient, one small object each.
+
+PAP colours bind what is done with a portion, not who has it: they test nothing and become obligations.
+"""
 
 from typing import Final
 

@@ -125,28 +125,21 @@ def _is_known(value: str, predicate: Predicate, rule: Rule, names: _Names) -> bo
     # A permitting rule may be about roles and states that have not joined: it reaches nobody there. A forbidding rule
     # about somebody unknown would let pass whom its author meant to stop.
     may_be_absent = rule.effect == "permit"
-    match predicate.name:
-        case "topic":
-            return _TOPIC_PATTERN.fullmatch(value) is not None
-        case "role":
-            return may_be_absent or value in names.roles
-        case "state":
-            return value in {AFFECTED, ORIGINATOR} | names.states or (may_be_absent and _is_state(value))
-        case "kind":
-            return value in get_args(AgencyKind)
-        case "mechanism":
-            return value in names.mechanisms
-        case "tlp":
-            return value.removeprefix(AND_ABOVE) in TLP_ORDER
-        case "level":
-            return value.removeprefix(AND_ABOVE) in names.levels
-        case "precedence":
-            return value.removeprefix(AND_ABOVE) in PRECEDENCE_ORDER
-        case "caveat":
-            return _is_known_caveat(value, names)
-        case "affected":
-            return _is_state(value)  # a state without an agency here can be affected all the same
-    return False  # a bundle that has not been read through its shape may hold any word
+    word = value.removeprefix(AND_ABOVE)
+    known = {
+        "topic": _TOPIC_PATTERN.fullmatch(value) is not None,
+        "role": may_be_absent or value in names.roles,
+        "state": value in {AFFECTED, ORIGINATOR} | names.states or (may_be_absent and _is_state(value)),
+        "kind": value in get_args(AgencyKind),
+        "mechanism": value in names.mechanisms,
+        "tlp": word in TLP_ORDER,
+        "level": word in names.levels,
+        "precedence": word in PRECEDENCE_ORDER,
+        "caveat": _is_known_caveat(value, names),
+        "affected": _is_state(value),  # a state without an agency here can be affected all the same
+    }
+    # A bundle that has not been read through its shape may hold any name, and an unknown one is refused.
+    return known.get(predicate.name, False)
 
 
 def _is_state(value: str) -> bool:
