@@ -1,0 +1,116 @@
+"""Every time a rule kept a fact from an agency: left out before sending, refused after, or not permitted by the router.
+
+A sender's pre-flight names an agency and a rule, not a fact. The facts concerned are those of the release that
+followed from the same act; where none followed, those that the standing order meant to keep, or else those of what
+the desk was acting on.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from scenarios.evaluate.history import ROUTER, History, Moment, Release
+from scenarios.evaluate.knowledge import Knowledge
+from scenarios.evaluate.tagging import Tagging
+from scenarios.model import Pack
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Denial:
+    """A rule that stood between a holder of facts and an agency, at one moment."""
+
+    at_ms: int
+    holder: str
+    agency: str
+    facts: tuple[str, ...]
+    rule: str
+    hid: str | None
+    how: Literal["left out", "refused"]
+
+
+def find_denials(pack: Pack, history: History, tagging: Tagging, knowledge: Knowledge) -> tuple[Denial, ...]:
+    """Collect the denials of a play, earliest first."""
+    found = [*_left_out(pack, history, tagging, knowledge), *_refused(history, tagging)]
+    found.sort(key=lambda denial: (denial.at_ms, denial.holder, denial.agency, denial.rule, denial.hid or ""))
+    return tuple(found)
+
+
+def _left_out(pack: Pack, history: History, tagging: Tagging, knowledge: Knowledge) -> list[Denial]:
+    keeps = {order.order: frozenset(order.keep) for order in pack.orders if order.keep}
+    denials = []
+    for moment in history.of_stage("intended"):
+        left_out = moment.fields.get("left_out") or {}
+        release = _release_that_followed(moment, history) if left_out else None
+        facts = _facts_of_release(release, tagging) if release else _facts_meant(moment, keeps, knowledge)
+        denials += [
+            Denial(
+                at_ms=moment.at_ms,
+                holder=moment.source,
+                agency=str(agency),
+                facts=tuple(sorted(facts)),
+                rule=str(rule),
+                hid=release.hid if release else None,
+                how="left out",
+            )
+            for agency, rule in left_out.items()
+            if facts
+        ]
+    return denials
+
+
+def _release_that_followed(moment: Moment, history: History) -> Release | None:
+    """The release of the same act, order and cause that came next from the same desk."""
+    return next(
+        (
+            release
+            for release in history.releases
+            if release.agency == moment.source
+            and release.at_ms >= moment.at_ms
+            and (release.act, release.order, release.cause)
+            == (moment.text("act"), moment.fields.get("order"), moment.fields.get("cause"))
+        ),
+        None,
+    )
+
+
+def _facts_of_release(release: Release, tagging: Tagging) -> frozenset[str]:
+    return frozenset[str]().union(*(tagging.facts_of(release.hid, portion) for portion in release.portions))
+
+
+def _facts_meant(moment: Moment, keeps: dict[str, frozenset[str]], knowledge: Knowledge) -> frozenset[str]:
+    cause = moment.fields.get("cause")
+    carried = frozenset(
+        fact
+        for (fact, agency), ways in knowledge.by_cell.items()
+        if agency == moment.source and any(way.source == cause and way.read_ms <= moment.at_ms for way in ways)
+    )
+    kept = keeps.get(moment.text("order"))
+    return carried & kept if kept is not None else carried
+
+
+def _refused(history: History, tagging: Tagging) -> list[Denial]:
+    by_hid = {release.hid: release for release in reversed(history.releases)}
+    denials: dict[tuple[str, int, str], Denial] = {}
+    for moment in history.of_stage("refused", "decided"):
+        release = by_hid.get(moment.text("hid"))
+        if release is None or (moment.stage == "decided" and moment.fields.get("permit") is not False):
+            continue
+        refusals = moment.fields.get("refusals") or ([moment.fields] if moment.stage == "decided" else [])
+        for refusal in refusals:
+            # The router says recipient, the node that was refused says reader: the same agency.
+            agency = str(refusal.get("recipient") or refusal.get("reader"))
+            place = int(refusal["place"])
+            facts = frozenset[str]().union(
+                *(tagging.facts_of(release.hid, portion) for portion in release.portions if portion.place == place)
+            )
+            key = (release.hid, place, agency)
+            if facts and (key not in denials or moment.source == ROUTER):
+                denials[key] = Denial(
+                    at_ms=moment.at_ms,
+                    holder=release.agency,
+                    agency=agency,
+                    facts=tuple(sorted(facts)),
+                    rule=str(refusal.get("rule") or "unnamed"),
+                    hid=release.hid,
+                    how="refused",
+                )
+    return list(denials.values())

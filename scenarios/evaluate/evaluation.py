@@ -1,0 +1,174 @@
+"""Everything that can be said of a play: one frozen tree, made from the pack and the record alone.
+
+``certain`` counts passages kept; ``with_suggested`` lets in the facts that free text gives away by their signs. Where
+no texts are handed over the two are equal, and the tree says that nothing was matched.
+"""
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from policy.community import Community
+from scenarios.evaluate.cells import Cell, judge_cells
+from scenarios.evaluate.consent import ConsentRequest, find_requests
+from scenarios.evaluate.corrections import Correction, find_corrections
+from scenarios.evaluate.denials import Denial, find_denials
+from scenarios.evaluate.disclosures import Disclosure, find_disclosures
+from scenarios.evaluate.findings import Finding, Outcomes, find_findings
+from scenarios.evaluate.flows import Flow, Spread, count_flows, follow_spread
+from scenarios.evaluate.history import History
+from scenarios.evaluate.knowledge import learn
+from scenarios.evaluate.measures import ObjectiveResult, Observed, SharingFigures, count_sharing, rate_objectives
+from scenarios.evaluate.needs import NeedResult, judge_needs
+from scenarios.evaluate.play import (
+    BranchTaken,
+    InjectPlayed,
+    LinkOutage,
+    Refusal,
+    list_branches,
+    list_injects,
+    list_outages,
+    list_refusals,
+)
+from scenarios.evaluate.policy_cells import PolicyCell, judge_policy
+from scenarios.evaluate.reconcile import Reconciliation, reconcile
+from scenarios.evaluate.tagging import SuggestedTag, Tagging, suggest_tags, tagging_of
+from scenarios.evaluate.wording import names_of
+from scenarios.model import Pack
+from scenarios.record import Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """The measured part of an evaluation, made once for certain tags and once with the suggested ones."""
+
+    sharing: SharingFigures
+    cells: tuple[Cell, ...]
+    needs: tuple[NeedResult, ...]
+    disclosures: tuple[Disclosure, ...]
+    objectives: tuple[ObjectiveResult, ...]
+    denials: tuple[Denial, ...]
+    first_ms: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """What an exercise showed. Times are milliseconds since STARTEX; ``wall_ms`` is real time beside them."""
+
+    pack: str
+    title: str
+    digest: str
+    seed: int
+    end_ms: int
+    end_wall_ms: int
+    ended: bool  # False: the record stops before ENDEX, and what follows may be missing from it
+    certain: Figures
+    with_suggested: Figures
+    suggested_tags: tuple[SuggestedTag, ...]
+    texts_matched: int
+    findings: tuple[Finding, ...]
+    policy: tuple[PolicyCell, ...]
+    corrections: tuple[Correction, ...]
+    requests: tuple[ConsentRequest, ...]
+    injects: tuple[InjectPlayed, ...]
+    branches: tuple[BranchTaken, ...]
+    outages: tuple[LinkOutage, ...]
+    refusals: tuple[Refusal, ...]
+    flows: tuple[Flow, ...]
+    spreads: tuple[Spread, ...]
+    reconciliation: Reconciliation
+
+    def as_json(self) -> str:
+        """Write the tree as JSON, keys sorted, so that equal evaluations are equal bytes."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True, ensure_ascii=False, indent=1) + "\n"
+
+
+def evaluate(
+    pack: Pack,
+    events: Iterable[Event],
+    community: Community,
+    *,
+    texts: Mapping[tuple[str, int], str] | None = None,
+) -> Evaluation:
+    """Evaluate a play.
+
+    Args:
+        pack: What was played, with its ground truth.
+        events: The whole record, in any order.
+        community: The bundle that was in force, compiled.
+        texts: The text of released portions by (hid, place), from nodes that hold it; matched against the facts'
+            signs as suggestions.
+
+    Raises:
+        InputError: If an event lacks a field of its stage.
+    """
+    history = History(pack, events)
+    tags = suggest_tags(pack, history, texts or {})
+    corrections, requests = find_corrections(history), find_requests(history, start_ms=pack.start_ms)
+    tagging = tagging_of(pack)
+    certain = _figures(pack, history, tagging, corrections, requests)
+    with_suggested = _figures(pack, history, tagging_of(pack, tags), corrections, requests) if tags else certain
+    policy = judge_policy(pack, history, tagging, learn(pack, history, tagging), community)
+    reconciliation = reconcile(pack, history)
+    findings = find_findings(
+        pack,
+        names_of(pack),
+        Outcomes(
+            needs=certain.needs,
+            figures=certain.sharing,
+            disclosures=certain.disclosures,
+            policy=policy,
+            corrections=corrections,
+            requests=requests,
+            reconciliation=reconciliation,
+        ),
+    )
+    return Evaluation(
+        pack=pack.header.pack,
+        title=pack.header.title,
+        digest=pack.digest,
+        seed=pack.header.seed,
+        end_ms=history.end_ms,
+        end_wall_ms=history.end_wall_ms,
+        ended=history.ended,
+        certain=certain,
+        with_suggested=with_suggested,
+        suggested_tags=tags,
+        texts_matched=len(texts or {}),
+        findings=findings,
+        policy=policy,
+        corrections=corrections,
+        requests=requests,
+        injects=list_injects(pack, history),
+        branches=list_branches(history),
+        outages=list_outages(pack, history),
+        refusals=list_refusals(history),
+        flows=count_flows(history, certain.cells),
+        spreads=follow_spread(pack, tuple(need.cell for need in certain.needs), certain.first_ms, history.end_ms),
+        reconciliation=reconciliation,
+    )
+
+
+def _figures(
+    pack: Pack,
+    history: History,
+    tagging: Tagging,
+    corrections: tuple[Correction, ...],
+    requests: tuple[ConsentRequest, ...],
+) -> Figures:
+    knowledge = learn(pack, history, tagging)
+    denials = find_denials(pack, history, tagging, knowledge)
+    cells = judge_cells(pack, history, knowledge)
+    needs = judge_needs(pack, history, knowledge, tagging, denials)
+    needed = tuple(need.cell for need in needs)
+    observed = Observed(needed=needed, cells=cells, corrections=corrections, requests=requests)
+    return Figures(
+        sharing=count_sharing(needed, cells),
+        cells=cells,
+        needs=needs,
+        disclosures=find_disclosures(pack, history, knowledge, tagging),
+        objectives=rate_objectives(pack.objectives, observed),
+        denials=denials,
+        first_ms=knowledge.first_ms,
+    )

@@ -1,0 +1,232 @@
+"""Objectives: each measure's figure, the rating it suggests, and the evidence; the evaluator has the last word.
+
+Ratings are HSEEP's: Performed without challenges (P), with Some challenges (S), with Major challenges (M), Unable to
+be performed (U). A measure of which nothing fell due before ENDEX is not observed and rates nothing.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Literal, assert_never
+
+from scenarios.evaluate.cells import Cell
+from scenarios.evaluate.consent import ConsentRequest
+from scenarios.evaluate.corrections import Correction
+from scenarios.model import Measure, Objective
+
+Rating = Literal["P", "S", "M", "U"]
+RATING_TEXT: Final[dict[Rating, str]] = {
+    "P": "Performed without challenges",
+    "S": "Performed with some challenges",
+    "M": "Performed with major challenges",
+    "U": "Unable to be performed",
+}
+_WORST_FIRST: Final[tuple[Rating, ...]] = ("U", "M", "S", "P")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharingFigures:
+    """Under-sharing and over-sharing, apart on purpose: one blended score would hide which of the two happened."""
+
+    needs: int
+    fell_due: int
+    on_time: int
+    late: int
+    missed: int
+    not_observed: int
+    origins: int
+    disclosures: int
+    surplus: int
+    known: int  # known cells except origins
+
+    @property
+    def under_sharing(self) -> float | None:
+        """1 - on-time needs / needs that fell due; None if none fell due."""
+        return None if self.fell_due == 0 else 1 - self.on_time / self.fell_due
+
+    @property
+    def surplus_share(self) -> float | None:
+        """Surplus / all known cells except origins; None if nothing was passed on."""
+        return None if self.known == 0 else self.surplus / self.known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasureResult:
+    """One measure: ``value`` is a share (0 to 1) or a count; None if nothing could be observed."""
+
+    measure: str
+    kind: str
+    text: str
+    of: tuple[str, ...]
+    value: float | None
+    counted: str  # the figure in words, for example "3 of 4 on time"
+    rating: Rating | None
+    performed: float
+    some: float
+    major: float
+    evidence: tuple[str, ...]  # message and inject ids
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectiveResult:
+    """One objective; ``rating`` is the worst of its measures, as a suggestion to the evaluator."""
+
+    objective: str
+    title: str
+    capability: str
+    target: str
+    critical_tasks: tuple[str, ...]
+    measures: tuple[MeasureResult, ...]
+    rating: Rating | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """What measures are taken from. ``needed`` has one cell per need and agency, ``cells`` one per fact and agency."""
+
+    needed: tuple[Cell, ...]
+    cells: tuple[Cell, ...]
+    corrections: tuple[Correction, ...]
+    requests: tuple[ConsentRequest, ...]
+
+
+def count_sharing(needed: Iterable[Cell], cells: Iterable[Cell]) -> SharingFigures:
+    """Count the states of needs and of the matrix."""
+    states = [cell.state for cell in needed]
+    # A need met by EXCON's own inject, and one that is broken by being forbidden too, measures no sharing.
+    on_time, late, missed = states.count("on time"), states.count("late"), states.count("missed")
+    matrix = [cell.state for cell in cells]
+    known = sum(matrix.count(state) for state in ("on time", "late", "disclosure", "surplus"))
+    return SharingFigures(
+        needs=len(states),
+        fell_due=on_time + late + missed,
+        on_time=on_time,
+        late=late,
+        missed=missed,
+        not_observed=states.count("not observed"),
+        origins=matrix.count("origin"),
+        disclosures=matrix.count("disclosure"),
+        surplus=matrix.count("surplus"),
+        known=known,
+    )
+
+
+def rate_objectives(objectives: Iterable[Objective], observed: Observed) -> tuple[ObjectiveResult, ...]:
+    """Measure and rate every objective of a pack."""
+    results = []
+    for objective in objectives:
+        measures = tuple(_measure(measure, observed) for measure in objective.measures)
+        ratings = [measure.rating for measure in measures if measure.rating is not None]
+        results.append(
+            ObjectiveResult(
+                objective=objective.objective,
+                title=objective.title,
+                capability=objective.capability,
+                target=objective.target,
+                critical_tasks=objective.critical_tasks,
+                measures=measures,
+                rating=next((rating for rating in _WORST_FIRST if rating in ratings), None),
+            )
+        )
+    return tuple(results)
+
+
+def _measure(measure: Measure, observed: Observed) -> MeasureResult:
+    lower_is_better = False
+    match measure.kind:
+        case "on_time_share":
+            value, counted, evidence = _on_time_share(measure, observed)
+        case "disclosures":
+            lower_is_better = True
+            value, counted, evidence = _disclosures(measure, observed)
+        case "corrections_complete":
+            value, counted, evidence = _corrections_complete(measure, observed)
+        case "decided_in_time":
+            value, counted, evidence = _decided_in_time(measure, observed)
+        case "surplus_share":
+            lower_is_better = True
+            value, counted, evidence = _surplus_share(measure, observed)
+        case _:
+            assert_never(measure.kind)
+    return MeasureResult(
+        measure=measure.measure,
+        kind=measure.kind,
+        text=measure.text,
+        of=measure.of,
+        value=value,
+        counted=counted,
+        rating=None if value is None else rate(value, measure, lower_is_better=lower_is_better),
+        performed=measure.performed,
+        some=measure.some,
+        major=measure.major,
+        evidence=tuple(dict.fromkeys(evidence)),
+    )
+
+
+def rate(value: float, measure: Measure, *, lower_is_better: bool) -> Rating:
+    """Rate a figure by its thresholds; a threshold that is just met counts as met."""
+    thresholds: tuple[tuple[Rating, float], ...] = (
+        ("P", measure.performed),
+        ("S", measure.some),
+        ("M", measure.major),
+    )
+    for rating, threshold in thresholds:
+        if value <= threshold if lower_is_better else value >= threshold:
+            return rating
+    return "U"
+
+
+_Figure = tuple[float | None, str, list[str]]
+
+
+def _on_time_share(measure: Measure, observed: Observed) -> _Figure:
+    cells = [cell for cell in observed.needed if cell.need in measure.of]
+    figures = count_sharing(cells, ())
+    evidence = [cell.source for cell in cells if cell.source is not None and cell.by == "message"]
+    if figures.fell_due == 0:
+        return None, "no need fell due before ENDEX", evidence
+    counted = f"{figures.on_time} of {figures.fell_due} on time, {figures.late} late, {figures.missed} missed"
+    return figures.on_time / figures.fell_due, counted, evidence
+
+
+def _disclosures(measure: Measure, observed: Observed) -> _Figure:
+    broken = [cell for cell in observed.cells if cell.must_not in measure.of and cell.state == "disclosure"]
+    counted = f"{len(broken)} disclosed" if broken else "none disclosed"
+    return float(len(broken)), counted, [cell.source for cell in broken if cell.source is not None]
+
+
+def _corrections_complete(measure: Measure, observed: Observed) -> _Figure:
+    # An exercise may name the standing orders that correct; a person's correction has none and counts as well.
+    chosen = [
+        correction
+        for correction in observed.corrections
+        if not measure.of or correction.order in measure.of or correction.order is None
+    ]
+    past = sum(len(correction.recipients) for correction in chosen)
+    evidence = [correction.hid for correction in chosen]
+    if not chosen and measure.of:
+        return 0.0, "no correction was sent", evidence
+    if past == 0:
+        return None, "nobody had anything that was corrected", evidence
+    reached = sum(correction.reached for correction in chosen)
+    return reached / past, f"{reached} of {past} past recipients corrected", evidence
+
+
+def _decided_in_time(measure: Measure, observed: Observed) -> _Figure:
+    asked = [request for request in observed.requests if request.order in measure.of]
+    # Where the pack names the deciding orders, or people played without any, all requests are meant.
+    chosen = [request for request in asked or observed.requests if request.in_time is not None]
+    evidence = [request.hid for request in chosen]
+    if not chosen:
+        return None, "no request fell due before ENDEX", evidence
+    in_time = sum(1 for request in chosen if request.in_time)
+    return in_time / len(chosen), f"{in_time} of {len(chosen)} decided in time", evidence
+
+
+def _surplus_share(measure: Measure, observed: Observed) -> _Figure:
+    facts = {cell.fact for cell in observed.needed if cell.need in measure.of} | set(measure.of)
+    cells = [cell for cell in observed.cells if not measure.of or cell.fact in facts]
+    figures = count_sharing((), cells)
+    evidence = [cell.source for cell in cells if cell.state == "surplus" and cell.source is not None]
+    if figures.surplus_share is None:
+        return None, "nothing was passed on", evidence
+    return figures.surplus_share, f"{figures.surplus} of {figures.known} cells were surplus", evidence

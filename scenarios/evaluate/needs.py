@@ -1,0 +1,54 @@
+"""Every need of every agency: was it met, how late, and was a person, a rule or a link the cause."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from scenarios.evaluate.cells import Cell, judge_cell
+from scenarios.evaluate.delays import CAUSE_OF_PART, DelayCause, DelaySplit, split_delay
+from scenarios.evaluate.denials import Denial
+from scenarios.evaluate.history import History
+from scenarios.evaluate.knowledge import Knowledge
+from scenarios.evaluate.tagging import Tagging
+from scenarios.model import Pack
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeedResult:
+    """One agency's need. ``cause`` is set for what was late or missed: whichever took the largest part of the time."""
+
+    need: str
+    fact: str
+    agency: str
+    why: str
+    by_ms: int
+    first_ms: int | None  # T0
+    cell: Cell
+    split: DelaySplit | None
+    cause: DelayCause | None
+
+
+def judge_needs(
+    pack: Pack, history: History, knowledge: Knowledge, tagging: Tagging, denials: Iterable[Denial]
+) -> tuple[NeedResult, ...]:
+    """Judge every need for each agency that has it."""
+    found = tuple(denials)
+    results = []
+    for need in pack.needs:
+        for agency in need.who:
+            cell = judge_cell(need.fact, agency, pack, history, knowledge, need=need)
+            split = split_delay(cell, history, knowledge, tagging, found)
+            failed = split is not None and cell.state in {"late", "missed"}
+            results.append(
+                NeedResult(
+                    need=need.need,
+                    fact=need.fact,
+                    agency=agency,
+                    why=need.why,
+                    by_ms=need.by_ms,
+                    first_ms=knowledge.first_ms.get(need.fact),
+                    cell=cell,
+                    split=split,
+                    cause=CAUSE_OF_PART[split.largest] if failed and split is not None else None,
+                )
+            )
+    return tuple(results)

@@ -1,0 +1,188 @@
+"""Is the rule at fault? Every fact and agency, what was needed against what the rules allow.
+
+The decision function is asked again, as the sender's pre-flight and the router asked it: for each label under which a
+fact was released, and for each under which EXCON handed it over (what a holder would meet who passed it on as it
+came). Needed and denied is a gap; not needed and allowed is loose; forbidden and allowed is dangerous.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from policy.community import Community
+from policy.decide import Action, Verdict, decide
+from scenarios.evaluate.history import EXCON, History
+from scenarios.evaluate.knowledge import Knowledge
+from scenarios.evaluate.tagging import Tagging
+from scenarios.model import Pack
+from schemas.label import Label
+
+Standing = Literal["needed", "forbidden", "not needed"]
+PolicyClass = Literal["as meant", "rule gap", "loose rule", "dangerous rule", "kept out"]
+POLICY_CLASSES: Final[tuple[PolicyClass, ...]] = (
+    "as meant", "rule gap", "loose rule", "dangerous rule", "kept out",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carriage:
+    """A label under which a holder had a fact to give: ``used`` if it was released so, else as EXCON gave it."""
+
+    fact: str
+    originator: str
+    label: Label
+    at_ms: int
+    source: str
+    used: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleEvidence:
+    """One answer of the decision function: under which label, by which rule, and the test in its own words."""
+
+    permit: bool
+    rule: str
+    text: str
+    originator: str
+    label: str
+    source: str
+    used: bool
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyCell:
+    """One fact and agency in the four-way.
+
+    Attributes:
+        evidence: The answer that decided the class: a permit if there was one, else the first denial.
+        denied_first: For a need the rules did allow in the end: the denial that had to be worked round, or None.
+    """
+
+    fact: str
+    agency: str
+    standing: Standing
+    policy: PolicyClass
+    evidence: RuleEvidence
+    denied_first: RuleEvidence | None
+
+
+def judge_policy(
+    pack: Pack, history: History, tagging: Tagging, knowledge: Knowledge, community: Community
+) -> tuple[PolicyCell, ...]:
+    """Put every fact and agency into the four-way; origins are left out, since no rule brought them the fact."""
+    carriages = _carriages(pack, history, tagging)
+    cells = []
+    for fact in pack.facts:
+        ways = [carriage for carriage in carriages if carriage.fact == fact.fact]
+        for participant in pack.participants:
+            agency = participant.agency
+            first = knowledge.first_read(fact.fact, agency)
+            others = [carriage for carriage in ways if carriage.originator != agency]
+            if not others or (first is not None and first.by != "message"):
+                continue
+            answers = [_ask(carriage, agency, pack, community) for carriage in others]
+            cells.append(_classify(fact.fact, agency, _standing(fact.fact, agency, pack), answers))
+    return tuple(cells)
+
+
+def _carriages(pack: Pack, history: History, tagging: Tagging) -> list[Carriage]:
+    found: dict[tuple[str, str, Label, bool], Carriage] = {}
+
+    def note(carriage: Carriage) -> None:
+        found.setdefault((carriage.fact, carriage.originator, carriage.label, carriage.used), carriage)
+
+    material = {inject.inject: inject.material for inject in pack.injects}
+    for moment in history.of_stage("inject_delivered", source=EXCON):
+        for portion in material.get(moment.text("inject"), ()):
+            for fact in sorted(tagging.facts_of_passages(portion.content.passages)):
+                note(
+                    Carriage(
+                        fact=fact,
+                        originator=moment.text("agency"),
+                        label=portion.label,
+                        at_ms=moment.at_ms,
+                        source=moment.text("inject"),
+                        used=False,
+                    )
+                )
+    for release in history.releases:
+        for seen in release.portions:
+            for fact in sorted(tagging.facts_of(release.hid, seen)):
+                note(
+                    Carriage(
+                        fact=fact,
+                        originator=release.agency,
+                        label=seen.label,
+                        at_ms=release.at_ms,
+                        source=release.hid,
+                        used=True,
+                    )
+                )
+    return sorted(found.values(), key=lambda carriage: (carriage.at_ms, carriage.used, carriage.source))
+
+
+def _ask(carriage: Carriage, agency: str, pack: Pack, community: Community) -> RuleEvidence:
+    verdict = decide(
+        carriage.label,
+        originator=carriage.originator,
+        recipient=agency,
+        action=Action.RELEASE,
+        at_ms=pack.start_ms + carriage.at_ms,
+        community=community,
+    )
+    return RuleEvidence(
+        permit=verdict.permit,
+        rule=verdict.rule,
+        text=_deciding_text(verdict),
+        originator=carriage.originator,
+        label=label_text(carriage.label),
+        source=carriage.source,
+        used=carriage.used,
+        at_ms=carriage.at_ms,
+    )
+
+
+def _deciding_text(verdict: Verdict) -> str:
+    return next((reason.text for reason in verdict.reasons if reason.rule == verdict.rule), "")
+
+
+def _standing(fact: str, agency: str, pack: Pack) -> Standing:
+    if any(each.fact == fact and agency in each.who for each in pack.must_nots):
+        return "forbidden"
+    return "needed" if any(each.fact == fact and agency in each.who for each in pack.needs) else "not needed"
+
+
+def _classify(fact: str, agency: str, standing: Standing, answers: Iterable[RuleEvidence]) -> PolicyCell:
+    given = list(answers)
+    permits = [answer for answer in given if answer.permit]
+    denials = [answer for answer in given if not answer.permit]
+    # What was really released says more than what might have been.
+    permits.sort(key=lambda answer: not answer.used)
+    if permits:
+        policy: PolicyClass = {"needed": "as meant", "forbidden": "dangerous rule", "not needed": "loose rule"}[
+            standing
+        ]  # type: ignore[assignment]  # mypy widens the values of a literal table
+    else:
+        policy = "rule gap" if standing == "needed" else "kept out"
+    worked_round = standing == "needed" and permits and denials and denials[0].at_ms <= permits[0].at_ms
+    return PolicyCell(
+        fact=fact,
+        agency=agency,
+        standing=standing,
+        policy=policy,
+        evidence=permits[0] if permits else denials[0],
+        denied_first=denials[0] if worked_round else None,
+    )
+
+
+def label_text(label: Label) -> str:
+    """Write a label on one line, in the order in which people read markings."""
+    parts = [f"TLP:{label.tlp}", label.level, label.topic]
+    parts += [f"compartment {word}" for word in label.compartments]
+    parts += [f"via {word}" for word in label.mechanisms]
+    if label.rel:
+        parts.append("REL TO " + " ".join(label.rel))
+    if label.exclude:
+        parts.append("NOT " + " ".join(label.exclude))
+    return " · ".join([*parts, *label.caveats])
