@@ -300,10 +300,14 @@ class Connection(asyncio.Protocol):
             return
         self._writable = True
         self._flush()
-        if ending.reason is not None and transport.can_write_eof() and not transport.is_closing():
-            transport.write_eof()
-        else:
+        if ending.reason is None or not transport.can_write_eof() or transport.is_closing():
             transport.close()
+            return
+        try:
+            transport.write_eof()
+        except OSError:
+            # The peer has reset the link, and the loop has not told us yet.
+            transport.abort()
 
     def _plan_flush(self) -> None:
         """Write once per turn of the loop, however many deliveries and answers it brings."""
