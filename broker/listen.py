@@ -1,5 +1,6 @@
 """Where the server listens: the socket, the TLS context, and the refusal to stand open to a network without one."""
 
+import asyncio
 import errno
 import ipaddress
 import socket
@@ -10,6 +11,7 @@ from typing import Final, NamedTuple
 from schemas.errors import ListenError
 
 _BACKLOG: Final = 128  # connections that the kernel holds between two turns of ours; what Linux long capped it at
+_TLS_READ_BYTES: Final = 32 * 1024  # two TLS records of the largest size
 _PORT_MAX: Final = 65_535
 
 
@@ -61,6 +63,18 @@ def certificate_name(certificate: object) -> str | None:
         if attribute == "commonName"
     ]
     return names[0] if len(names) == 1 else None
+
+
+def shrink_read_buffer(transport: asyncio.BaseTransport) -> None:
+    """Give a TLS link a read buffer of 32 KiB, where asyncio's is 256 KiB for as long as the link lives.
+
+    Measured on Python 3.11: an idle TLS session then takes 73 KiB in place of 296. There is no public way, so this
+    asks for the attributes by name and leaves the link as it is where a Python has none of these names.
+    """
+    protocol = getattr(transport, "_ssl_protocol", None)
+    if all(hasattr(protocol, name) for name in ("max_size", "_ssl_buffer", "_ssl_buffer_view")):
+        buffer = bytearray(_TLS_READ_BYTES)
+        vars(protocol).update(max_size=_TLS_READ_BYTES, _ssl_buffer=buffer, _ssl_buffer_view=memoryview(buffer))
 
 
 def open_listener(host: str, port: int, *, tls: ssl.SSLContext | None) -> tuple[socket.socket, Address]:

@@ -749,6 +749,26 @@ async def test_a_certificate_alone_logs_its_agency_in(
     assert application.credentials == [Credentials(client_id=A, username=None, password=None, certificate_name=A)]
 
 
+async def test_an_idle_tls_session_keeps_no_large_read_buffer(
+    application: FakeApplication, authority: Authority, tls: ssl.SSLContext
+) -> None:
+    """Asyncio would keep 256 KiB for each; it is set down by private names, so this tells when they change."""
+    server = MqttServer(application)
+    async with (
+        asyncio.timeout(10),
+        server.listening(tls=tls) as address,
+        client(address, tls=authority.client_context(A)) as link,
+    ):
+        link.send(connect(username=None, password=None))
+        await link.packet()
+        (connection,) = server._connections
+        protocol = vars(connection._transport)["_ssl_protocol"]
+        assert len(protocol._ssl_buffer) == 32 * 1024
+        link.send(publish(payload=bytes(300_000)))
+        assert await link.packet() == (0x40, b"\x00\x01")
+        assert len(protocol._ssl_buffer) == 32 * 1024
+
+
 async def test_a_certificate_of_another_agency_is_refused_like_a_wrong_password(
     application: FakeApplication, authority: Authority, tls: ssl.SSLContext
 ) -> None:
