@@ -45,9 +45,9 @@ class Question:
         """Tell whether somebody else than the originator hands the portion on."""
         return self.action is Action.ONWARD and self.via != self.originator.agency
 
-    def granted_to(self, recipient: str) -> bool:
-        """Tell whether a grant of the originator covers this portion for a recipient at this time."""
-        return any(
+    def consented_to(self, recipient: str) -> bool:
+        """Tell whether the originator gave this portion to a recipient itself, or grants it at this time."""
+        return recipient in self.original_audience or any(
             grant.hid == self.hid
             and self.bit is not None
             and grant.bits >> self.bit & 1

@@ -157,7 +157,7 @@ class ThirdParty:
     cites: Final = "H1"
 
     def check(self, question: Question, recipient: Agency) -> Reason | None:
-        """Pass an onward release that is within the agency, consented to, or open by its TLP without ORCON."""
+        """Pass an onward release to whom the originator has consented, or that the TLP leaves open."""
         if not question.is_onward:
             return None
         label, via = question.label, question.via
@@ -165,8 +165,11 @@ class ThirdParty:
         if sender is None or not question.community.bit(sender.agency) & question.community.active(question.at_ms):
             text = "nobody who takes part is named as handing it on"
             return Reason(rule=self.rule, passed=False, text=text, cites=self.cites)
-        is_open = label.tlp in OPEN_ONWARD and ORCON not in label.caveats
-        passed = is_open or recipient.agency == via or question.granted_to(recipient.agency)
+        if ORCON in label.caveats:
+            # The stricter test follows, and it should be the one that names the refusal.
+            text = f"{via} hands it on under ORCON"
+            return Reason(rule=self.rule, passed=True, text=text, cites=self.cites)
+        passed = label.tlp in OPEN_ONWARD or recipient.agency == via or question.consented_to(recipient.agency)
         text = (
             f"{via} may hand it to {recipient.agency}"
             if passed
@@ -189,7 +192,7 @@ class OriginatorControl:
         """Pass the original audience and whoever a grant covers."""
         if ORCON not in question.label.caveats or not question.is_onward:
             return None
-        passed = recipient.agency in question.original_audience or question.granted_to(recipient.agency)
+        passed = question.consented_to(recipient.agency)
         text = (
             f"{recipient.agency} is of the original audience or has a grant"
             if passed

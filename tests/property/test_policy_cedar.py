@@ -101,8 +101,8 @@ forbid (principal, action == Action::"onward", resource) when { context has via 
     && resource.tlp == 1 && !["member", "body", "partner"].contains(principal.kind) }
   unless { principal == resource.originator };
 forbid (principal, action == Action::"onward", resource) when { context has via && context.via != resource.originator
-    && (resource.tlp >= 2 || resource.caveats.contains("ORCON"))
-    && principal != context.via && !context.granted.contains(principal) }
+    && resource.tlp >= 2 && !resource.caveats.contains("ORCON") && principal != context.via
+    && !context.granted.contains(principal) && !context.original_audience.contains(principal) }
   unless { principal == resource.originator };
 forbid (principal, action == Action::"onward", resource) when { context has via && context.via != resource.originator
     && resource.caveats.contains("ORCON")
@@ -319,7 +319,7 @@ def draw_label(chance: random.Random) -> tuple[Label, bool]:
         mechanisms=mostly(chance, (), ("msp",), ("our-eyes",), ("msp", "reg-cert")),
         rel=mostly(chance, (), *(some(chance, SUBJECTS, most=8) for _ in range(3)), ("@east",), ("MYS", "SGP")),
         exclude=mostly(chance, (), *(some(chance, SUBJECTS, most=2) for _ in range(2)), ("SGP",)),
-        caveats=mostly(chance, (), ("ORCON",), *(some(chance, CAVEATS, most=2) for _ in range(4))),
+        caveats=mostly(chance, (), ("ORCON",), ("ORCON",), *(some(chance, CAVEATS, most=2) for _ in range(4))),
         affected=some(chance, STATES, most=2),
         precedence=chance.choice(PRECEDENCE_ORDER),
         not_before=mostly(chance, None, NOW, NOW + 1),
