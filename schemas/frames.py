@@ -19,6 +19,7 @@ from schemas.limits import (
     FRAME_BYTES_MAX,
     FRAME_MESSAGES_MAX,
     PROTOCOL_VERSION,
+    WRAPS_MAX,
 )
 from schemas.names import AgencyId, BoxPublicKey, Hash, Millis, Signature, Uint, Word
 
@@ -44,12 +45,19 @@ class ChunkMessage(NamedTuple):
 
 
 class ChunkRequest(NamedTuple):
-    """Up: ask again for a chunk by its number."""
+    """Up and down: ask for a chunk by its number: the router of its author, a reader of the router."""
 
     type: Literal["want"]
     hid: Hash
     place: Place
     number: Annotated[int, Field(ge=0, lt=CHUNKS_MAX)]
+
+
+class Lookup(NamedTuple):
+    """Up: ask for the box keys of these agencies; the answer is their own announcements."""
+
+    type: Literal["lookup"]
+    agencies: Annotated[tuple[AgencyId, ...], Field(min_length=1, max_length=WRAPS_MAX)]
 
 
 class Hello(NamedTuple):
@@ -143,13 +151,14 @@ class BundleMessage(NamedTuple):
     signed_bundle: Annotated[bytes, Field(max_length=BUNDLE_BYTES_MAX)]
 
 
-UpMessage = EnvelopeMessage | ChunkMessage | ChunkRequest | Hello | Ack | Heartbeat | Announcement
-DownMessage = Delivery | VerdictMessage | ChunkMessage | BundleMessage | Announcement
+UpMessage = EnvelopeMessage | ChunkMessage | ChunkRequest | Lookup | Hello | Ack | Heartbeat | Announcement
+DownMessage = Delivery | VerdictMessage | ChunkMessage | ChunkRequest | BundleMessage | Announcement
 
 UP_SHAPES: Final[dict[str, type[Any]]] = {
     "envelope": EnvelopeMessage,
     "chunk": ChunkMessage,
     "want": ChunkRequest,
+    "lookup": Lookup,
     "hello": Hello,
     "ack": Ack,
     "heartbeat": Heartbeat,
@@ -159,6 +168,7 @@ DOWN_SHAPES: Final[dict[str, type[Any]]] = {
     "delivery": Delivery,
     "verdict": VerdictMessage,
     "chunk": ChunkMessage,
+    "want": ChunkRequest,
     "bundle": BundleMessage,
     "announce": Announcement,
 }

@@ -114,6 +114,18 @@ class BoxDirectory:
         signers.verify(statement.agency, SIGN_BOX, announcement.statement, announcement.signature, at=at)
         admit_box_key(statement.key)
         _check_times(statement, now_ms)
+        return self._keep(statement)
+
+    def readmit(self, announcement: Announcement, *, signers: SignDirectory) -> BoxKeyStatement:
+        """Take up an announcement that was admitted before, by the time it was made for.
+
+        Raises:
+            RemoteError: As ``admit``, but never for a key that is over: it stays until it is pushed out.
+        """
+        statement = read_shape(BoxKeyStatement, unpack(announcement.statement, bytes_max=_STATEMENT_BYTES_MAX))
+        return self.admit(announcement, signers=signers, now_ms=statement.not_before)
+
+    def _keep(self, statement: BoxKeyStatement) -> BoxKeyStatement:
         epochs = self._keys.setdefault(statement.agency, {})
         key = BoxKey(statement.epoch, statement.key, statement.not_before, statement.expires)
         if epochs.get(statement.epoch, key) != key:

@@ -1,0 +1,340 @@
+"""The router: decide on one envelope, without ever being able to read it (docs/spec/router.md).
+
+Pure: bytes, the sender's authenticated name, a number for the time, and a memory to ask; out comes a decision with
+everything that must be written before anybody is told. The order of checks is that of docs/spec/envelope.md, and the
+first failure names the stage.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from broker.state import (
+    Admitted,
+    Decided,
+    KnownMessage,
+    NewPortion,
+    PortionDecision,
+    QueueRow,
+    Refused,
+    Repeated,
+    RouterState,
+)
+from policy.audience import audience_mask
+from policy.community import Community
+from policy.decide import decide
+from policy.verdict import Action
+from schemas.bundle import Bundle
+from schemas.envelope import Wrap
+from schemas.errors import Code, RemoteError
+from schemas.frames import Announcement, BoxKeyStatement, Refusal, RouterVerdict
+from schemas.label import PRECEDENCE_RANK, Label
+from sealing.directory import BoxDirectory, SignDirectory
+from sealing.keys import SignPair
+from sealing.portions import check_blob
+from sealing.received import (
+    DisclosedPortion,
+    Received,
+    check_author,
+    check_disclosures,
+    check_times,
+    check_wraps_hash,
+    read_envelope,
+)
+from sealing.statements import sign_verdict
+
+_REFUSALS_NAMED_MAX: Final = 64  # enough for an author to see the pattern; the verdict stays small
+_RULES_KEPT: Final = 4_096  # permitting rules by label, originator and reader; labels repeat
+
+
+class _OverWideError(RemoteError):
+    """A wrap names a portion that its reader may not have; carries every such pair, up to a bound."""
+
+    def __init__(self, refusals: tuple[Refusal, ...]) -> None:
+        first = refusals[0]
+        super().__init__(Code.AUDIENCE, f"{first.reader} may not have the portion at place {first.place}: {first.rule}")
+        self.refusals = refusals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who the router is."""
+
+    router: str
+    signer: SignPair
+
+
+class RouterCore:
+    """Decides on envelopes by one version of the community bundle."""
+
+    def __init__(self, *, identity: Identity, bundle: Bundle) -> None:
+        self._identity = identity
+        self.boxes = BoxDirectory()
+        self.install(bundle)
+
+    def install(self, bundle: Bundle) -> None:
+        """Judge by this bundle from now on.
+
+        Raises:
+            InputError: If it contradicts itself.
+            RemoteError: KEY_WEAK if it holds a degenerate or shared key.
+        """
+        self.community = Community.compile(bundle)
+        self.signers = SignDirectory(bundle)
+        self.bundle = bundle
+        self._rules: dict[tuple[Label, str, str], str] = {}
+
+    def announce(self, announcement: Announcement, *, sender: str, now_ms: int) -> BoxKeyStatement:
+        """Take up a box key that its owner announces.
+
+        Raises:
+            RemoteError: TOPIC_MISMATCH if the sender speaks for somebody else, and what the directory raises.
+        """
+        statement = self.boxes.admit(announcement, signers=self.signers, now_ms=now_ms)
+        if statement.agency != sender:
+            msg = f"{sender} announces a key of {statement.agency}"
+            raise RemoteError(Code.TOPIC_MISMATCH, msg)
+        return statement
+
+    def admit(self, envelope: bytes, *, sender: str, now_ms: int, state: RouterState) -> Decided:
+        """Decide on one envelope.
+
+        Args:
+            envelope: The bytes as they came.
+            sender: The agency that the link has authenticated, and whose topic it is.
+            now_ms: Unix ms, one reading for the whole decision.
+            state: The router's memory.
+        """
+        try:
+            received = read_envelope(envelope)
+        except RemoteError as error:
+            # Nothing in it can be trusted to name a message, so no verdict can name one.
+            return Refused(
+                hid=None, wraps_hash=None, originator=sender, code=error.code, stage=error.stage,
+                verdict=None, message=None,
+            )  # fmt: skip
+        try:
+            return self._decide(received, sender=sender, now_ms=now_ms, state=state)
+        except RemoteError as error:
+            return self._refuse(received, error, sender=sender, now_ms=now_ms, state=state)
+
+    def _decide(self, received: Received, *, sender: str, now_ms: int, state: RouterState) -> Decided:
+        header, hid = received.header, received.hid
+        if header.by[0] != sender:
+            msg = f"{sender} sends in the name of {header.by[0]}"
+            raise RemoteError(Code.TOPIC_MISMATCH, msg)
+        check_author(received, signers=self.signers, arrived_at=now_ms)
+        check_wraps_hash(received)
+        check_disclosures(received, every_place=True)
+        # Asked only now, so that nobody but its author learns that a release was seen before.
+        before = state.verdict_on(hid, received.envelope.wraps_hash)
+        if before is not None:
+            return Repeated(message=before)
+        known = state.message(hid)
+        self._check_reference(received, state)
+        decisions = self._check_audience(received, now_ms=now_ms, state=state)
+        self._check_freshness(received, known, now_ms=now_ms)
+        portions = _portions_to_keep(received, known)
+        verdict = RouterVerdict(
+            router=self._identity.router,
+            hid=hid,
+            wraps_hash=received.envelope.wraps_hash,
+            outcome="accepted",
+            code=None,
+            rules=self._rules_of(decisions, sender, now_ms=now_ms),
+            audience=tuple((wrap.to, wrap.bits) for wrap in received.wraps),
+            refusals=(),
+            record=state.next_record(),
+            at=now_ms,
+        )
+        return Admitted(
+            hid=hid,
+            kind=header.kind,
+            originator=sender,
+            ref=header.ref,
+            exp=header.exp,
+            header=received.envelope.header,
+            wraps_hash=received.envelope.wraps_hash,
+            signature=received.envelope.signature,
+            cosignatures=received.envelope.cosignatures,
+            portions=portions,
+            rows=tuple(QueueRow(wrap=wrap, precedence=_precedence(wrap, received)) for wrap in received.wraps),
+            decisions=decisions,
+            re_release=known is not None,
+            verdict=verdict,
+            message=sign_verdict(verdict, signer=self._identity.signer),
+        )
+
+    def _check_reference(self, received: Received, state: RouterState) -> None:
+        """Corrections and recalls are their originator's alone."""
+        header = received.header
+        if header.ref is None:
+            if header.kind == "recall":
+                msg = "a recall that names no message"
+                raise RemoteError(Code.REFERENCE, msg)
+            return
+        if header.kind not in {"report", "recall"}:
+            return
+        referred = state.message(header.ref)
+        # One answer for "unknown here" and "not yours": it must not tell that somebody else's message exists.
+        if referred is None or referred.originator != header.by[0]:
+            msg = f"a {header.kind} that refers to no message of {header.by[0]}"
+            raise RemoteError(Code.REFERENCE, msg)
+
+    def _check_audience(self, received: Received, *, now_ms: int, state: RouterState) -> tuple[PortionDecision, ...]:
+        """Each reader is known, active and announced; each bit is on a portion that its reader may have now."""
+        header = received.header
+        originator = header.by[0]
+        positions: list[tuple[Wrap, int]] = []
+        for wrap in received.wraps:
+            agency = self.community.agency(wrap.to)
+            position = self.community.position(wrap.to)
+            if agency is None or position is None or agency.status != "active":
+                raise _OverWideError((Refusal(0, wrap.to, "NTK-READER", "unknown or not active"),))
+            self.boxes.at_epoch(wrap.to, wrap.to_epoch, now_ms=now_ms)
+            self.boxes.at_epoch(originator, wrap.from_epoch, now_ms=now_ms)
+            positions.append((wrap, position))
+        if header.kind == "recall":
+            _check_recall(received, state.past_readers(header.ref or b""))
+        decisions: list[PortionDecision] = []
+        refusals: list[Refusal] = []
+        covered = 0
+        for portion in received.portions:
+            label = portion.disclosure.label
+            mask = audience_mask(label, originator=originator, at_ms=now_ms, community=self.community)
+            bit = 1 << portion.place
+            covered |= bit
+            named = [(wrap.to, mask >> position & 1) for wrap, position in positions if wrap.bits & bit]
+            decisions.append(
+                PortionDecision(
+                    place=portion.place, label=label, permitted=tuple(reader for reader, may in named if may)
+                )
+            )
+            refusals += [
+                self._refusal(portion, reader, originator, now_ms)
+                for reader, may in named
+                if not may and len(refusals) < _REFUSALS_NAMED_MAX
+            ]
+        if refusals:
+            raise _OverWideError(tuple(refusals[:_REFUSALS_NAMED_MAX]))
+        if any(wrap.bits & ~covered for wrap in received.wraps):
+            msg = "a wrap names a place that is not disclosed"
+            raise RemoteError(Code.DISCLOSURE, msg)
+        return tuple(decisions)
+
+    def _rules_of(self, decisions: tuple[PortionDecision, ...], originator: str, *, now_ms: int) -> tuple[str, ...]:
+        """Name the rule that let each portion through, by its first reader; the rest can be explained on demand."""
+        rules: list[str] = []
+        for decision in decisions:
+            if decision.permitted:
+                asked = (decision.label, originator, decision.permitted[0])
+                rule = self._rules.get(asked)
+                if rule is None:
+                    verdict = decide(
+                        decision.label,
+                        originator=originator,
+                        recipient=decision.permitted[0],
+                        action=Action.RELEASE,
+                        at_ms=now_ms,
+                        community=self.community,
+                    )
+                    if len(self._rules) >= _RULES_KEPT:
+                        self._rules.clear()
+                    rule = self._rules[asked] = verdict.rule
+                rules.append(rule)
+        return tuple(dict.fromkeys(rules))
+
+    def _refusal(self, portion: DisclosedPortion, reader: str, originator: str, now_ms: int) -> Refusal:
+        verdict = decide(
+            portion.disclosure.label,
+            originator=originator,
+            recipient=reader,
+            action=Action.RELEASE,
+            at_ms=now_ms,
+            community=self.community,
+        )
+        reason = next((reason.text for reason in verdict.reasons if not reason.passed), "refused")
+        return Refusal(portion.place, reader, verdict.rule, reason[:400])
+
+    def _check_freshness(self, received: Received, known: KnownMessage | None, *, now_ms: int) -> None:
+        check_times(received.header, now_ms=now_ms)
+        if received.header.bv > self.bundle.version:
+            msg = f"made under bundle version {received.header.bv}, which is not known here"
+            raise RemoteError(Code.FUTURE, msg)
+        if known is not None and known.recalled:
+            msg = "the message was recalled by its originator"
+            raise RemoteError(Code.RECALLED, msg)
+
+    def _refuse(
+        self, received: Received, error: RemoteError, *, sender: str, now_ms: int, state: RouterState
+    ) -> Refused:
+        """Tell the author, signed, what was refused; but only an author who has proved to be one."""
+        proved = error.stage not in {"sender", "key", "signature"}
+        verdict = RouterVerdict(
+            router=self._identity.router,
+            hid=received.hid,
+            wraps_hash=received.envelope.wraps_hash,
+            outcome="refused",
+            code=error.code.value,
+            rules=tuple(dict.fromkeys(item.rule for item in _refusals_of(error))),
+            audience=(),
+            refusals=_refusals_of(error) if proved else (),
+            record=state.next_record(),
+            at=now_ms,
+        )
+        return Refused(
+            hid=received.hid,
+            wraps_hash=received.envelope.wraps_hash,
+            originator=sender,
+            code=error.code,
+            stage=error.stage,
+            verdict=verdict,
+            message=sign_verdict(verdict, signer=self._identity.signer),
+        )
+
+
+def _refusals_of(error: RemoteError) -> tuple[Refusal, ...]:
+    return error.refusals if isinstance(error, _OverWideError) else ()
+
+
+def _check_recall(received: Received, past: frozenset[str]) -> None:
+    strangers = tuple(
+        Refusal(0, wrap.to, "NTK-RECALL", "never had the message")
+        for wrap in received.wraps
+        if wrap.to not in past or wrap.bits
+    )
+    if strangers:
+        raise _OverWideError(strangers[:_REFUSALS_NAMED_MAX])
+
+
+def _portions_to_keep(received: Received, known: KnownMessage | None) -> tuple[NewPortion, ...]:
+    """A first release brings every blob; a re-release brings none, and the router must hold them."""
+    kept: list[NewPortion] = []
+    for portion in received.portions:
+        blob = portion.blob
+        if blob is None:
+            held = known.blobs.get(portion.place) if known is not None else None
+            if held is None:
+                msg = "a release without blobs of a message that is not held here"
+                raise RemoteError(Code.REFERENCE, msg)
+            check_blob(held, portion.disclosure)
+        kept.append(
+            NewPortion(
+                place=portion.place,
+                disclosure=portion.received,
+                blob=blob if known is None else None,
+                chunks=portion.disclosure.chunks,
+            )
+        )
+    return tuple(kept)
+
+
+def _precedence(wrap: Wrap, received: Received) -> int:
+    """A reader's copy goes at the highest precedence among the portions that this reader gets."""
+    return max(
+        (
+            PRECEDENCE_RANK[portion.disclosure.label.precedence]
+            for portion in received.portions
+            if wrap.bits >> portion.place & 1
+        ),
+        default=PRECEDENCE_RANK["IMMEDIATE"] if received.header.kind == "recall" else 0,
+    )

@@ -1,0 +1,57 @@
+"""A reader's cut of an envelope: its own wrap, its own disclosures, its own blobs, and nothing of anybody else's.
+
+Readers with the same portions share everything but the wrap, so that part is packed once for all of them; the joined
+bytes are the canonical encoding of the cut (docs/spec/envelope.md, "Two hops").
+"""
+
+from dataclasses import dataclass
+
+from schemas.codec import pack
+from schemas.envelope import Wrap
+
+_ARRAY_OF_SEVEN = b"\x97"
+_ARRAY_OF_ONE = b"\x91"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """The parts that cuts of one release are made of; disclosures and blobs by place."""
+
+    header: bytes
+    wraps_hash: bytes
+    signature: bytes
+    cosignatures: tuple[bytes | None, ...]
+    disclosures: dict[int, bytes]
+    blobs: dict[int, bytes]
+
+
+class Cutter:
+    """Makes the cuts of one release."""
+
+    def __init__(self, release: Release) -> None:
+        self._release = release
+        self._shared: dict[int, tuple[bytes, bytes]] = {}
+
+    def cut(self, wrap: Wrap) -> bytes:
+        """Return the envelope for one reader."""
+        shared = self._shared.get(wrap.bits)
+        if shared is None:
+            shared = self._shared[wrap.bits] = self._pack_shared(wrap.bits)
+        before, after = shared
+        return before + pack(_ARRAY_OF_ONE + pack(wrap)) + after
+
+    def _pack_shared(self, bits: int) -> tuple[bytes, bytes]:
+        release = self._release
+        places = [place for place in sorted(release.disclosures) if bits >> place & 1]
+        before = b"".join(
+            (
+                _ARRAY_OF_SEVEN,
+                pack(release.header),
+                pack(release.wraps_hash),
+                pack(release.signature),
+                pack(release.cosignatures),
+                # No decoy seed: a reader must not be able to tell a decoy from a withheld portion.
+                pack((None, [(place, release.disclosures[place]) for place in places])),
+            )
+        )
+        return before, pack([release.blobs[place] for place in places])

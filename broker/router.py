@@ -1,0 +1,360 @@
+"""The router at its desk: takes what arrived, decides it, writes it down, and says what is to be sent.
+
+Everything that arrived since the last time is one transaction (group commit): records, queue rows, delivery numbers
+and acks reach the disk together, and nothing is sent before they have. Runs on the one thread that owns the store.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, assert_never
+
+from broker.application import Publication
+from broker.core import RouterCore
+from broker.feeds import Feed
+from broker.quota import QuotaLimits
+from broker.state import Admitted, Refused, Repeated
+from broker.store import Store, Waiting, read_wrap
+from schemas.codec import pack
+from schemas.errors import RemoteError, StoreError
+from schemas.frames import (
+    Ack,
+    Announcement,
+    BundleMessage,
+    ChunkMessage,
+    ChunkRequest,
+    Delivery,
+    DownMessage,
+    EnvelopeMessage,
+    Heartbeat,
+    Hello,
+    Lookup,
+    UpMessage,
+)
+from schemas.limits import CHUNKS_MAX
+from sealing.portions import chunk_hash, manifest_hashes
+
+_CHUNKS_ASKED: Final = 2  # chunks of one portion on their way from its author at a time: half a MiB
+_WISHES_MAX: Final = 4_096  # readers waiting for chunks that their author has not sent yet; they ask again
+_FILL_ROWS: Final = 64  # rows taken from a backlog at a time: one window
+
+_REFUSED_REASONS: Final[dict[str, Publication]] = {
+    "size": Publication.PAYLOAD_FORMAT_INVALID,
+    "parse": Publication.PAYLOAD_FORMAT_INVALID,
+    "canonical": Publication.PAYLOAD_FORMAT_INVALID,
+    "version": Publication.PAYLOAD_FORMAT_INVALID,
+    "limits": Publication.PAYLOAD_FORMAT_INVALID,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameArrived:
+    """A frame from an agency."""
+
+    agency: str
+    messages: tuple[UpMessage, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionEnded:
+    """An agency's session is over."""
+
+    agency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundleSigned:
+    """A new version of the community bundle, already proved."""
+
+    version: int
+    signed: bytes
+
+
+Arrival = FrameArrived | SessionEnded | BundleSigned
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What follows from a batch: an answer for each arrival, messages to send in order, sessions to close."""
+
+    answers: list[Publication] = field(default_factory=list)
+    sends: dict[str, list[DownMessage]] = field(default_factory=dict)
+    closes: list[str] = field(default_factory=list)
+    decided: list[tuple[str, str, str]] = field(default_factory=list)  # originator, outcome or code, hid: for the log
+
+    def send(self, agency: str, message: DownMessage) -> None:
+        """Add a message for an agency."""
+        self.sends.setdefault(agency, []).append(message)
+
+
+class Router:
+    """The synchronous half of the broker: core, store and feeds in one place, on one thread."""
+
+    def __init__(self, *, core: RouterCore, store: Store, limits: QuotaLimits) -> None:
+        self._core = core
+        self._store = store
+        self._limits = limits
+        self._feeds: dict[str, Feed] = {}
+        self._queued = store.queues()
+        self._wishes: dict[tuple[bytes, int, int], set[str]] = {}
+        for announcement in store.holdings.announcements():
+            self._readmit(announcement)
+
+    def handle(self, arrivals: Sequence[Arrival], *, now_ms: int) -> Outcome:
+        """Decide a batch and write it down.
+
+        Raises:
+            StoreError: If nothing could be written; then nothing was accepted, and every feed is as it was.
+        """
+        outcome = Outcome()
+        dirty: set[str] = set()
+        try:
+            with self._store.transaction():
+                for arrival in arrivals:
+                    outcome.answers.append(self._take(arrival, outcome, dirty, now_ms=now_ms))
+                for reader in sorted(dirty):
+                    self._fill(reader, outcome)
+                self._store.write_feeds([(reader, self._feeds[reader].next_dseq) for reader in sorted(dirty)])
+        except StoreError:
+            self._forget_feeds()
+            raise
+        return outcome
+
+    def idle(self) -> bool:
+        """Tell whether nothing is queued for any reader that is connected."""
+        return not any(feed.connected and self._queued.get(reader) for reader, feed in self._feeds.items())
+
+    def unfinished(self) -> dict[str, int]:
+        """Return, for each connected reader, how many deliveries it has not acked."""
+        return {
+            reader: count
+            for reader, feed in sorted(self._feeds.items())
+            if feed.connected and (count := self._queued.get(reader, 0))
+        }
+
+    def _take(self, arrival: Arrival, outcome: Outcome, dirty: set[str], *, now_ms: int) -> Publication:
+        match arrival:
+            case FrameArrived():
+                answers = [
+                    self._message(arrival.agency, message, outcome, dirty, now_ms=now_ms)
+                    for message in arrival.messages
+                ]
+                # One answer for a frame: what all its messages share, or success, since each has its own verdict.
+                return answers[0] if len(set(answers)) == 1 else Publication.SUCCESS
+            case SessionEnded():
+                self._feed(arrival.agency).disconnect()
+                return Publication.SUCCESS
+            case BundleSigned():
+                self._install(arrival, outcome, now_ms=now_ms)
+                return Publication.SUCCESS
+            case _:
+                assert_never(arrival)
+
+    def _message(
+        self, agency: str, message: UpMessage, outcome: Outcome, dirty: set[str], *, now_ms: int
+    ) -> Publication:
+        match message:
+            case EnvelopeMessage():
+                return self._envelope(agency, message, outcome, dirty, now_ms=now_ms)
+            case Ack():
+                self._acked(agency, message.dseq, dirty, now_ms=now_ms)
+            case Hello():
+                self._hello(agency, message, outcome, dirty, now_ms=now_ms)
+            case Announcement():
+                return self._announce(agency, message, now_ms=now_ms)
+            case Lookup():
+                self._look_up(agency, message, outcome)
+            case ChunkMessage():
+                return self._chunk(agency, message, outcome)
+            case ChunkRequest():
+                self._wanted(agency, message, outcome)
+            case Heartbeat():
+                return Publication.SUCCESS
+            case _:
+                assert_never(message)
+        return Publication.SUCCESS
+
+    # Envelopes and deliveries.
+
+    def _envelope(
+        self, agency: str, message: EnvelopeMessage, outcome: Outcome, dirty: set[str], *, now_ms: int
+    ) -> Publication:
+        decided = self._core.admit(message.envelope, sender=agency, now_ms=now_ms, state=self._store)
+        match decided:
+            case Repeated():
+                outcome.send(agency, decided.message)
+            case Refused():
+                self._store.write_refused(decided, at=now_ms)
+                outcome.decided.append((agency, decided.code, decided.hid.hex() if decided.hid else "-"))
+                if decided.message is not None:
+                    outcome.send(agency, decided.message)
+                return _REFUSED_REASONS.get(decided.stage, Publication.NOT_AUTHORISED)
+            case Admitted():
+                if self._over_quota(decided):
+                    return Publication.QUOTA_EXCEEDED
+                self._admit(decided, outcome, dirty, now_ms=now_ms)
+                outcome.decided.append((agency, "accepted", decided.hid.hex()))
+                outcome.send(agency, decided.message)
+            case _:
+                assert_never(decided)
+        return Publication.SUCCESS
+
+    def _over_quota(self, admitted: Admitted) -> bool:
+        """A full queue refuses what is new and keeps what was accepted; the author's outbox tries again."""
+        limit = self._limits.queue_rows_max
+        if any(self._queued.get(row.wrap.to, 0) >= limit for row in admitted.rows):
+            return True
+        chunks = sum(portion.chunks for portion in admitted.portions)
+        held = self._store.holdings.chunk_bytes_of(admitted.originator) if chunks else 0
+        return held > self._limits.chunk_bytes_max
+
+    def _admit(self, admitted: Admitted, outcome: Outcome, dirty: set[str], *, now_ms: int) -> None:
+        rows = self._store.write_admitted(admitted, at=now_ms)
+        ready: list[Waiting] = []
+        for row, queued in zip(rows, admitted.rows, strict=True):
+            reader = row.reader
+            self._queued[reader] = self._queued.get(reader, 0) + 1
+            feed = self._feed(reader)
+            if feed.connected and not feed.backlog:
+                cut = self._store.cutter(row.release).cut(queued.wrap)
+                if feed.takes(len(cut)):
+                    numbered = row._replace(dseq=feed.number())
+                    self._deliver(feed, numbered, cut, outcome)
+                    ready.append(numbered)
+                    dirty.add(reader)
+                    continue
+            feed.backlog = True
+            ready.append(row)
+        self._store.queue(ready)
+        if admitted.kind == "recall":
+            self._queued = self._store.queues()
+        for portion in admitted.portions:
+            if portion.chunks:
+                self._ask_chunks(admitted.originator, admitted.hid, portion.place, outcome)
+
+    def _deliver(self, feed: Feed, row: Waiting, cut: bytes, outcome: Outcome) -> None:
+        dseq = row.dseq or 0
+        feed.send(dseq, len(cut))
+        outcome.send(row.reader, Delivery("delivery", dseq, cut))
+
+    def _fill(self, reader: str, outcome: Outcome) -> None:
+        """Give numbers to what waits, as far as the window has room."""
+        feed = self._feed(reader)
+        while feed.connected and feed.backlog:
+            rows = self._store.next_waiting(reader, limit=_FILL_ROWS)
+            numbered: list[tuple[int, int]] = []
+            for row in rows:
+                cut = self._cut(row)
+                if not feed.takes(len(cut)):
+                    break
+                sent = row._replace(dseq=feed.number())
+                self._deliver(feed, sent, cut, outcome)
+                numbered.append((sent.dseq or 0, row.number))
+            self._store.number_rows(numbered)
+            feed.backlog = len(rows) == _FILL_ROWS or len(numbered) < len(rows)
+            if len(numbered) < len(rows):
+                return
+
+    def _cut(self, row: Waiting) -> bytes:
+        return self._store.cutter(row.release).cut(read_wrap(row.wrap))
+
+    def _acked(self, agency: str, dseq: int, dirty: set[str], *, now_ms: int) -> None:
+        feed = self._feed(agency)
+        # An ack of what was never sent would take rows off that the reader does not hold.
+        taken = self._store.acked(agency, min(dseq, feed.next_dseq - 1), at=now_ms)
+        self._queued[agency] = self._queued.get(agency, 0) - taken
+        feed.acked(dseq)
+        dirty.add(agency)
+
+    def _hello(self, agency: str, hello: Hello, outcome: Outcome, dirty: set[str], *, now_ms: int) -> None:
+        feed = self._feed(agency)
+        # A reader that remembers more than we do met us before our disk was put back: never reuse its numbers.
+        feed.next_dseq = max(feed.next_dseq, hello.dseq + 1)
+        feed.connect()
+        if hello.bundle_version < self._core.bundle.version:
+            outcome.send(agency, BundleMessage("bundle", self._store.holdings.bundles()[-1][1]))
+        self._acked(agency, hello.dseq, dirty, now_ms=now_ms)
+        for row in self._store.sent_after(agency, hello.dseq):
+            self._deliver(feed, row, self._cut(row), outcome)
+        feed.backlog = True
+        for hid, place in self._store.holdings.incomplete(agency):
+            self._ask_chunks(agency, hid, place, outcome)
+
+    def _feed(self, reader: str) -> Feed:
+        feed = self._feeds.get(reader)
+        if feed is None:
+            feed = self._feeds[reader] = Feed(next_dseq=self._store.next_dseq(reader), backlog=True)
+        return feed
+
+    def _forget_feeds(self) -> None:
+        """After a failed write the disk is the truth: numbers given out in memory are taken back."""
+        connected = [reader for reader, feed in self._feeds.items() if feed.connected]
+        self._feeds.clear()
+        self._queued = self._store.queues()
+        for reader in connected:
+            # Not connected again: its session must say hello, since what was under way is no longer known.
+            self._feed(reader)
+
+    # Keys, bundles and chunks.
+
+    def _announce(self, agency: str, message: Announcement, *, now_ms: int) -> Publication:
+        try:
+            statement = self._core.announce(message, sender=agency, now_ms=now_ms)
+        except RemoteError as error:
+            body = pack((error.code.value, error.stage.value, ()))
+            self._store.write_records([("refused", None, agency, body)], at=now_ms)
+            return Publication.NOT_AUTHORISED
+        self._store.holdings.write_announcement(statement, message)
+        return Publication.SUCCESS
+
+    def _look_up(self, agency: str, message: Lookup, outcome: Outcome) -> None:
+        for name in dict.fromkeys(message.agencies):
+            for announcement in self._store.holdings.announcements(name):
+                outcome.send(agency, announcement)
+
+    def _readmit(self, announcement: Announcement) -> None:
+        """Take up what was announced before a restart; what no longer holds is passed over."""
+        try:
+            self._core.boxes.readmit(announcement, signers=self._core.signers)
+        except RemoteError:
+            return
+
+    def _install(self, arrival: BundleSigned, outcome: Outcome, *, now_ms: int) -> None:
+        self._store.holdings.write_bundle(arrival.version, arrival.signed)
+        self._store.write_records([("bundle", None, "", pack((arrival.version,)))], at=now_ms)
+        for agency in self._core.bundle.agencies:
+            if agency.status != "active" and self._store.cancel_for(agency.agency, at=now_ms):
+                self._queued = self._store.queues()
+            if agency.status != "active":
+                outcome.closes.append(agency.agency)
+        for reader, feed in sorted(self._feeds.items()):
+            if feed.connected and reader not in outcome.closes:
+                outcome.send(reader, BundleMessage("bundle", arrival.signed))
+
+    def _ask_chunks(self, author: str, hid: bytes, place: int, outcome: Outcome) -> None:
+        for number in self._store.holdings.missing_chunks(hid, place, limit=_CHUNKS_ASKED):
+            outcome.send(author, ChunkRequest("want", hid, place, number))
+
+    def _chunk(self, agency: str, message: ChunkMessage, outcome: Outcome) -> Publication:
+        held = self._store.holdings.manifest(message.hid, message.place)
+        if held is None or held[0] != agency:
+            return Publication.NOT_AUTHORISED
+        hashes = manifest_hashes(held[1])
+        if message.number >= min(len(hashes), CHUNKS_MAX) or chunk_hash(message.ciphertext) != hashes[message.number]:
+            return Publication.PAYLOAD_FORMAT_INVALID
+        self._store.holdings.write_chunk(message.hid, message.place, message.number, message.ciphertext)
+        for reader in sorted(self._wishes.pop((message.hid, message.place, message.number), ())):
+            outcome.send(reader, message)
+        missing = self._store.holdings.missing_chunks(message.hid, message.place, limit=_CHUNKS_ASKED)
+        if missing:
+            outcome.send(agency, ChunkRequest("want", message.hid, message.place, missing[-1]))
+        return Publication.SUCCESS
+
+    def _wanted(self, agency: str, message: ChunkRequest, outcome: Outcome) -> None:
+        # A reader that was not given this portion gets the same silence as for a message that does not exist.
+        if not self._store.may_have(message.hid, agency) >> message.place & 1:
+            return
+        ciphertext = self._store.holdings.chunk(message.hid, message.place, message.number)
+        if ciphertext is not None:
+            outcome.send(agency, ChunkMessage("chunk", message.hid, message.place, message.number, ciphertext))
+        elif len(self._wishes) < _WISHES_MAX:
+            self._wishes.setdefault((message.hid, message.place, message.number), set()).add(agency)

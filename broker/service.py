@@ -1,0 +1,200 @@
+"""The broker's shell: the MQTT server in front, the router behind, and the thread that owns the disk between them.
+
+Frames are read as they come; what has arrived by the time the disk is free is decided as one batch, so that one sync
+serves many (group commit) and nobody waits for a timer. Everything sent was on disk before.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from broker.application import Attachment, Credentials, Publication
+from broker.quota import Quotas
+from broker.router import Arrival, BundleSigned, FrameArrived, Outcome, Router, SessionEnded
+from schemas.errors import RemoteError, StoreError
+from schemas.frames import DownMessage, read_up_frame, write_frame
+from schemas.limits import FRAME_BYTES_MAX, FRAME_MESSAGES_MAX
+from transport.clock import Clock
+
+log = logging.getLogger(__name__)
+
+_ARRIVALS_WAITING_MAX: Final = 2_048  # frames that wait for the disk; beyond this a publisher waits for its PUBACK
+_BATCH_ARRIVALS_MAX: Final = 100  # one sync for at most this many: about 5 ms of work
+_FRAME_ROOM_BYTES: Final = FRAME_BYTES_MAX - 4 * 1024  # the frame's own arrays
+_MESSAGE_OVERHEAD_BYTES: Final = 256  # type, numbers and array headers around a message's bytes
+_CLOSE_QUOTA: Final = 0x97
+_CLOSE_NOT_AUTHORISED: Final = 0x87
+_CLOSE_BUSY: Final = 0x89
+
+Authenticator = Callable[[Credentials], str | None]
+
+
+@dataclass(slots=True)
+class _Job:
+    arrival: Arrival
+    answered: asyncio.Future[Publication]
+
+
+class BrokerService:
+    """The need-to-know side of the broker, as the MQTT server sees it (``broker.application.Application``).
+
+    Args:
+        router: The synchronous half; used on one thread only.
+        authenticator: Proves who connects.
+        quotas: What each agency may send.
+        clock: The time that is signed, recorded and judged by.
+        machine_clock: Real time, for quotas.
+    """
+
+    def __init__(
+        self, *, router: Router, authenticator: Authenticator, quotas: Quotas, clock: Clock, machine_clock: Clock
+    ) -> None:
+        self._router = router
+        self._authenticator = authenticator
+        self._quotas = quotas
+        self._clock = clock
+        self._machine_clock = machine_clock
+        self._attachments: dict[str, Attachment] = {}
+        self._jobs: asyncio.Queue[_Job] = asyncio.Queue(maxsize=_ARRIVALS_WAITING_MAX)
+        self._unanswered = 0
+        self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="broker-disk")
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None, None]:
+        """Decide what arrives for as long as the block runs."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                deciding = tasks.create_task(self._decide_batches(), name="broker-deciding")
+                try:
+                    yield
+                finally:
+                    deciding.cancel()
+        finally:
+            self._disk.shutdown(wait=True)
+
+    def idle(self) -> bool:
+        """Tell whether nothing waits to be decided and no connected reader owes an ack."""
+        return self._unanswered == 0 and self._router.idle()
+
+    def unfinished(self) -> dict[str, int]:
+        """Return, for each connected reader, how many deliveries it has not acked."""
+        return self._router.unfinished()
+
+    async def install_bundle(self, *, version: int, signed: bytes, install: Callable[[], None]) -> None:
+        """Judge by a new bundle from now on, cancel what is queued to or from agencies it revokes, and tell all.
+
+        Args:
+            version: The bundle's version.
+            signed: Its bytes, already proved.
+            install: Installs it in the core; runs on the thread that owns the store.
+        """
+        await asyncio.get_running_loop().run_in_executor(self._disk, install)
+        await self._submit(BundleSigned(version=version, signed=signed))
+
+    # What the server asks (broker.application.Application).
+
+    def authenticate(self, credentials: Credentials) -> str | None:
+        """Return the agency that the credentials prove, or None."""
+        return self._authenticator(credentials)
+
+    async def attached(self, attachment: Attachment) -> None:
+        """Take up an agency's session; deliveries begin with its hello."""
+        self._attachments[attachment.agency] = attachment
+
+    async def detached(self, attachment: Attachment) -> None:
+        """Let go of an agency's session."""
+        if self._attachments.get(attachment.agency) is attachment:
+            del self._attachments[attachment.agency]
+            await self._submit(SessionEnded(agency=attachment.agency))
+
+    async def published(self, agency: str, payload: bytes) -> Publication:
+        """Decide on one frame; returns once the decision is on disk."""
+        try:
+            messages = read_up_frame(payload)
+        except RemoteError as error:
+            log.warning("frame.refused", extra={"agency": agency, "code": error.code, "frame_bytes": len(payload)})
+            return Publication.PAYLOAD_FORMAT_INVALID
+        now_ms = self._machine_clock.now_ms()
+        if not self._quotas.charge(agency, messages=len(messages), size=len(payload), now_ms=now_ms):
+            log.warning("frame.over-quota", extra={"agency": agency, "frame_bytes": len(payload)})
+            return Publication.QUOTA_EXCEEDED
+        return await self._submit(FrameArrived(agency=agency, messages=messages))
+
+    async def _submit(self, arrival: Arrival) -> Publication:
+        job = _Job(arrival, asyncio.get_running_loop().create_future())
+        self._unanswered += 1
+        try:
+            await self._jobs.put(job)
+            return await job.answered
+        finally:
+            self._unanswered -= 1
+
+    # Deciding and sending.
+
+    async def _decide_batches(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            jobs = [await self._jobs.get()]
+            while len(jobs) < _BATCH_ARRIVALS_MAX and not self._jobs.empty():
+                jobs.append(self._jobs.get_nowait())
+            arrivals = [job.arrival for job in jobs]
+            try:
+                outcome = await loop.run_in_executor(self._disk, self._handle, arrivals)
+            except StoreError as error:
+                self._unwritten(jobs, error)
+                continue
+            self._send(outcome)
+            for job, answer in zip(jobs, outcome.answers, strict=True):
+                if not job.answered.done():
+                    job.answered.set_result(answer)
+
+    def _handle(self, arrivals: list[Arrival]) -> Outcome:
+        return self._router.handle(arrivals, now_ms=self._clock.now_ms())
+
+    def _unwritten(self, jobs: list[_Job], error: StoreError) -> None:
+        """Nothing of this batch was accepted: tell the senders so, and have every session begin anew."""
+        log.error("disk.failed", extra={"error": str(error), "remedy": error.remedy, "frames": len(jobs)})
+        for job in jobs:
+            if not job.answered.done():
+                job.answered.set_result(Publication.IMPLEMENTATION_SPECIFIC)
+        for attachment in list(self._attachments.values()):
+            attachment.close(_CLOSE_BUSY)
+
+    def _send(self, outcome: Outcome) -> None:
+        for originator, decision, hid in outcome.decided:
+            log.info("envelope.decided", extra={"originator": originator, "outcome": decision, "hid": hid})
+        for agency, messages in outcome.sends.items():
+            attachment = self._attachments.get(agency)
+            if attachment is None:
+                continue
+            for frame in frames_of(messages):
+                if not attachment.send(frame):
+                    # It reads too slowly for its own window. Its rows are safe; it says hello when it is back.
+                    log.warning("session.slow", extra={"agency": agency})
+                    attachment.close(_CLOSE_QUOTA)
+                    break
+        for agency in outcome.closes:
+            attachment = self._attachments.get(agency)
+            if attachment is not None:
+                attachment.close(_CLOSE_NOT_AUTHORISED)
+
+
+def frames_of(messages: list[DownMessage]) -> list[bytes]:
+    """Gather messages into as few frames as the limits allow, in order."""
+    frames: list[bytes] = []
+    gathered: list[DownMessage] = []
+    size = 0
+    for message in messages:
+        weight = _MESSAGE_OVERHEAD_BYTES + sum(len(part) for part in message if isinstance(part, bytes))
+        if gathered and (size + weight > _FRAME_ROOM_BYTES or len(gathered) == FRAME_MESSAGES_MAX):
+            frames.append(write_frame(tuple(gathered)))
+            gathered, size = [], 0
+        gathered.append(message)
+        size += weight
+    if gathered:
+        frames.append(write_frame(tuple(gathered)))
+    return frames

@@ -1,0 +1,367 @@
+"""The router's memory on disk: messages, queues, verdicts, announcements and the record of every decision.
+
+One SQLite file, one connection, one thread. Queue rows and records of a decision are written in the same transaction
+as the message, so "accepted" is true of all of it or of nothing. The provable log will read the table ``record``.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from broker.cuts import Cutter, Release
+from broker.holdings import Holdings
+from broker.state import Admitted, KnownMessage, Refused
+from schemas.codec import pack, read_shape, unpack
+from schemas.envelope import Wrap
+from schemas.frames import VerdictMessage
+from schemas.limits import ENVELOPE_BYTES_MAX
+from transport.disk import Database, open_database
+
+APPLICATION_ID: Final = 0x53575231  # "SWR1"
+SCHEMA_VERSION: Final = 1
+_RELEASES_KEPT: Final = 256  # releases whose cuts are being sent; a few MiB
+
+_TABLES: Final = """
+CREATE TABLE message(hid BLOB PRIMARY KEY, originator TEXT NOT NULL, kind TEXT NOT NULL, ref BLOB,
+    exp INTEGER NOT NULL, header BLOB NOT NULL, recalled INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+CREATE TABLE portion(hid BLOB NOT NULL, place INTEGER NOT NULL, disclosure BLOB NOT NULL, blob BLOB,
+    chunks INTEGER NOT NULL, PRIMARY KEY(hid, place));
+CREATE TABLE release(number INTEGER PRIMARY KEY, hid BLOB NOT NULL, wraps_hash BLOB NOT NULL,
+    signature BLOB NOT NULL, cosignatures BLOB NOT NULL, statement BLOB NOT NULL, router_signature BLOB NOT NULL,
+    UNIQUE(hid, wraps_hash));
+CREATE TABLE queue(number INTEGER PRIMARY KEY, reader TEXT NOT NULL, release INTEGER NOT NULL,
+    precedence INTEGER NOT NULL, wrap BLOB NOT NULL, dseq INTEGER);
+CREATE INDEX queue_sent ON queue(reader, dseq) WHERE dseq IS NOT NULL;
+CREATE INDEX queue_waiting ON queue(reader, precedence DESC, number) WHERE dseq IS NULL;
+CREATE TABLE reader(hid BLOB NOT NULL, reader TEXT NOT NULL, bits INTEGER NOT NULL,
+    PRIMARY KEY(hid, reader)) WITHOUT ROWID;
+CREATE TABLE feed(reader TEXT PRIMARY KEY, next_dseq INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE record(number INTEGER PRIMARY KEY, at INTEGER NOT NULL, stage TEXT NOT NULL, hid BLOB,
+    agency TEXT NOT NULL, body BLOB NOT NULL);
+CREATE INDEX record_hid ON record(hid) WHERE hid IS NOT NULL;
+CREATE TABLE announcement(agency TEXT NOT NULL, epoch INTEGER NOT NULL, expires INTEGER NOT NULL,
+    statement BLOB NOT NULL, signature BLOB NOT NULL, PRIMARY KEY(agency, epoch)) WITHOUT ROWID;
+CREATE TABLE chunk(hid BLOB NOT NULL, place INTEGER NOT NULL, number INTEGER NOT NULL, ciphertext BLOB NOT NULL,
+    PRIMARY KEY(hid, place, number));
+CREATE TABLE bundle(version INTEGER PRIMARY KEY, signed BLOB NOT NULL);
+"""
+
+
+class Waiting(NamedTuple):
+    """A queue row: one reader's share of one release."""
+
+    number: int
+    reader: str
+    release: int
+    precedence: int
+    wrap: bytes
+    dseq: int | None
+
+
+class RecordRow(NamedTuple):
+    """One record: what happened, to which message, by or to which agency; ``body`` is packed."""
+
+    number: int
+    at: int
+    stage: str
+    hid: bytes | None
+    agency: str
+    body: bytes
+
+
+class Store:
+    """The router's database; also what the core asks (``broker.state.RouterState``)."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sql = database.connection
+        self.holdings = Holdings(database)
+        self._cutters: dict[int, Cutter] = {}
+        self._read_counters()
+
+    @classmethod
+    def open(cls, path: Path, *, router: str) -> "Store":
+        """Open or make the database of one router.
+
+        Raises:
+            StoreError: If the file is in use, damaged, or not this router's.
+        """
+        database = open_database(
+            path,
+            application_id=APPLICATION_ID,
+            version=SCHEMA_VERSION,
+            owner=router,
+            create=_create_tables,
+        )
+        return cls(database)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Run a block as one transaction.
+
+        Raises:
+            StoreError: If the disk is full or fails; nothing of the block is kept.
+        """
+        try:
+            with self._database.transaction():
+                yield
+        except BaseException:
+            # The counters ran ahead of what was kept; no cut of a release that was not kept may stay either.
+            self._read_counters()
+            self._cutters.clear()
+            raise
+
+    def _read_counters(self) -> None:
+        self._next_record = self._one("SELECT coalesce(max(number), 0) FROM record") + 1
+        self._next_release = self._one("SELECT coalesce(max(number), 0) FROM release") + 1
+        self._next_row = self._one("SELECT coalesce(max(number), 0) FROM queue") + 1
+
+    def _one(self, query: str, *values: object) -> int:
+        found: int = self._sql.execute(query, values).fetchone()[0]
+        return found
+
+    # What the core asks.
+
+    def verdict_on(self, hid: bytes, wraps_hash: bytes) -> VerdictMessage | None:
+        """Return the verdict already given on this release, if any."""
+        found = self._sql.execute(
+            "SELECT statement, router_signature FROM release WHERE hid = ? AND wraps_hash = ?", (hid, wraps_hash)
+        ).fetchone()
+        return None if found is None else VerdictMessage("verdict", *found)
+
+    def message(self, hid: bytes) -> KnownMessage | None:
+        """Return an admitted message, if it is held."""
+        found = self._sql.execute("SELECT originator, kind, recalled FROM message WHERE hid = ?", (hid,)).fetchone()
+        if found is None:
+            return None
+        blobs = dict(self._sql.execute("SELECT place, blob FROM portion WHERE hid = ? AND blob NOTNULL", (hid,)))
+        return KnownMessage(found[0], found[1], bool(found[2]), blobs)
+
+    def past_readers(self, hid: bytes) -> frozenset[str]:
+        """Return everybody to whom any portion of the message was ever queued."""
+        return frozenset(name for (name,) in self._sql.execute("SELECT reader FROM reader WHERE hid = ?", (hid,)))
+
+    def next_record(self) -> int:
+        """Return the number that the next record will have."""
+        return self._next_record
+
+    # What one decision writes.
+
+    def write_admitted(self, admitted: Admitted, *, at: int) -> list[Waiting]:
+        """Write an accepted release with its queue rows and records; returns the new rows."""
+        hid = admitted.hid
+        if not admitted.re_release:
+            self._sql.execute(
+                "INSERT INTO message(hid, originator, kind, ref, exp, header) VALUES (?, ?, ?, ?, ?, ?)",
+                (hid, admitted.originator, admitted.kind, admitted.ref, admitted.exp, admitted.header),
+            )
+            self._sql.executemany(
+                "INSERT INTO portion(hid, place, disclosure, blob, chunks) VALUES (?, ?, ?, ?, ?)",
+                [(hid, item.place, item.disclosure, item.blob, item.chunks) for item in admitted.portions],
+            )
+        release = self._next_release
+        self._next_release += 1
+        self._sql.execute(
+            "INSERT INTO release VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                release, hid, admitted.wraps_hash, admitted.signature, pack(admitted.cosignatures),
+                admitted.message.statement, admitted.message.signature,
+            ),
+        )  # fmt: skip
+        self._write_admission_records(admitted, at=at)
+        self._sql.executemany(
+            "INSERT INTO reader(hid, reader, bits) VALUES (?, ?, ?)"
+            " ON CONFLICT(hid, reader) DO UPDATE SET bits = bits | excluded.bits",
+            [(hid, row.wrap.to, row.wrap.bits) for row in admitted.rows],
+        )
+        if admitted.kind == "recall" and admitted.ref is not None:
+            self._recall(admitted.ref, at=at)
+        first = self._next_row
+        self._next_row += len(admitted.rows)
+        return [
+            Waiting(first + offset, row.wrap.to, release, row.precedence, pack(row.wrap), None)
+            for offset, row in enumerate(admitted.rows)
+        ]
+
+    def _write_admission_records(self, admitted: Admitted, *, at: int) -> None:
+        author = admitted.originator
+        body = (admitted.kind, admitted.ref, len(admitted.rows), int(admitted.re_release), admitted.verdict.audience)
+        rows = [("admitted", admitted.hid, author, pack(body))]
+        rows += [
+            ("decided", admitted.hid, author, pack((decision.place, decision.label, decision.permitted)))
+            for decision in admitted.decisions
+        ]
+        self.write_records(rows, at=at)
+
+    def write_refused(self, refused: Refused, *, at: int) -> None:
+        """Write that a release was refused, and why."""
+        refusals = refused.verdict.refusals if refused.verdict is not None else ()
+        body = pack((refused.code, refused.stage, refusals))
+        self.write_records([("refused", refused.hid, refused.originator, body)], at=at)
+
+    def write_records(self, rows: Sequence[tuple[str, bytes | None, str, bytes]], *, at: int) -> None:
+        """Write records: stage, message, agency, packed body."""
+        first = self._next_record
+        self._sql.executemany(
+            "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?)",
+            [(first + offset, at, *row) for offset, row in enumerate(rows)],
+        )
+        self._next_record += len(rows)
+
+    def _recall(self, hid: bytes, *, at: int) -> None:
+        """Forget the content of a recalled message and cancel what is still queued of it."""
+        self._sql.execute("UPDATE message SET recalled = 1 WHERE hid = ?", (hid,))
+        self._sql.execute("UPDATE portion SET blob = NULL WHERE hid = ?", (hid,))
+        self._sql.execute("DELETE FROM chunk WHERE hid = ?", (hid,))
+        releases = [number for (number,) in self._sql.execute("SELECT number FROM release WHERE hid = ?", (hid,))]
+        for release in releases:
+            self._cutters.pop(release, None)
+            self._cancel("release = ?", release, hid=hid, at=at)
+
+    def cancel_for(self, agency: str, *, at: int) -> int:
+        """Cancel whatever is queued to or from an agency; returns how many rows that were."""
+        mine = self._cancel("reader = ?", agency, hid=None, at=at)
+        query = "release IN (SELECT release.number FROM release JOIN message USING (hid) WHERE originator = ?)"
+        return mine + self._cancel(query, agency, hid=None, at=at)
+
+    def _cancel(self, where: str, value: object, *, hid: bytes | None, at: int) -> int:
+        readers = [name for (name,) in self._sql.execute(f"SELECT reader FROM queue WHERE {where}", (value,))]  # noqa: S608 - the clause is one of three constants above
+        self._sql.execute(f"DELETE FROM queue WHERE {where}", (value,))  # noqa: S608 - the same constants
+        self.write_records([("cancelled", hid, reader, b"") for reader in readers], at=at)
+        return len(readers)
+
+    # Queues and deliveries.
+
+    def queue(self, rows: list[Waiting]) -> None:
+        """Keep queue rows, with their delivery numbers where they have one."""
+        self._sql.executemany("INSERT INTO queue VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def next_waiting(self, reader: str, *, limit: int) -> list[Waiting]:
+        """Return the rows of a reader that have no number yet, highest precedence first, then oldest."""
+        return [
+            Waiting(*row)
+            for row in self._sql.execute(
+                "SELECT * FROM queue WHERE reader = ? AND dseq IS NULL ORDER BY precedence DESC, number LIMIT ?",
+                (reader, limit),
+            )
+        ]
+
+    def sent_after(self, reader: str, dseq: int) -> list[Waiting]:
+        """Return the rows that were given numbers above this one, in order."""
+        return [
+            Waiting(*row)
+            for row in self._sql.execute(
+                "SELECT * FROM queue WHERE reader = ? AND dseq > ? ORDER BY dseq", (reader, dseq)
+            )
+        ]
+
+    def number_rows(self, numbered: list[tuple[int, int]]) -> None:
+        """Write delivery numbers: pairs of dseq and row."""
+        self._sql.executemany("UPDATE queue SET dseq = ? WHERE number = ?", numbered)
+
+    def write_feeds(self, feeds: list[tuple[str, int]]) -> None:
+        """Write each reader's next delivery number."""
+        self._sql.executemany(
+            "INSERT INTO feed VALUES (?, ?) ON CONFLICT(reader) DO UPDATE SET next_dseq = excluded.next_dseq", feeds
+        )
+
+    def next_dseq(self, reader: str) -> int:
+        """Return a reader's next delivery number; 1 at first."""
+        found = self._sql.execute("SELECT next_dseq FROM feed WHERE reader = ?", (reader,)).fetchone()
+        return 1 if found is None else int(found[0])
+
+    def acked(self, reader: str, dseq: int, *, at: int) -> int:
+        """Take the rows that a reader holds off its queue, and record the deliveries; returns how many."""
+        held = self._sql.execute(
+            "DELETE FROM queue WHERE reader = ? AND dseq <= ? AND dseq IS NOT NULL RETURNING release, dseq",
+            (reader, dseq),
+        ).fetchall()
+        hids = {number: self.hid_of_release(number) for number, _ in held}
+        self.write_records(
+            [
+                ("delivered", hids[number], reader, pack(numbered))
+                for number, numbered in sorted(held, key=lambda x: x[1])
+            ],
+            at=at,
+        )
+        return len(held)
+
+    def queues(self) -> dict[str, int]:
+        """Return the length of every queue that is not empty."""
+        return dict(self._sql.execute("SELECT reader, count(*) FROM queue GROUP BY reader"))
+
+    def hid_of_release(self, release: int) -> bytes | None:
+        """Return the message that a release was of."""
+        found = self._sql.execute("SELECT hid FROM release WHERE number = ?", (release,)).fetchone()
+        return None if found is None else found[0]
+
+    def cutter(self, release: int) -> Cutter:
+        """Return what makes the cuts of a release; the last few are kept."""
+        cutter = self._cutters.get(release)
+        if cutter is None:
+            cutter = Cutter(self._read_release(release))
+            self._cutters[release] = cutter
+            if len(self._cutters) > _RELEASES_KEPT:
+                del self._cutters[next(iter(self._cutters))]
+        return cutter
+
+    def _read_release(self, release: int) -> Release:
+        hid, wraps_hash, signature, cosignatures, header = self._sql.execute(
+            "SELECT hid, wraps_hash, signature, cosignatures, header FROM release JOIN message USING (hid)"
+            " WHERE number = ?",
+            (release,),
+        ).fetchone()
+        portions = self._sql.execute("SELECT place, disclosure, blob FROM portion WHERE hid = ?", (hid,)).fetchall()
+        return Release(
+            header=header,
+            wraps_hash=wraps_hash,
+            signature=signature,
+            cosignatures=unpack(cosignatures, bytes_max=ENVELOPE_BYTES_MAX),
+            disclosures={place: disclosure for place, disclosure, _ in portions},
+            blobs={place: blob for place, _, blob in portions if blob is not None},
+        )
+
+    def may_have(self, hid: bytes, reader: str) -> int:
+        """Return the bits of a message that were ever queued to a reader; 0 if none."""
+        found = self._sql.execute("SELECT bits FROM reader WHERE hid = ? AND reader = ?", (hid, reader)).fetchone()
+        return 0 if found is None else int(found[0])
+
+    # Records and housekeeping.
+
+    def records(self, *, after: int = 0) -> Iterator[RecordRow]:
+        """Return the records, oldest first."""
+        rows = self._sql.execute(
+            "SELECT number, at, stage, hid, agency, body FROM record WHERE number > ? ORDER BY number", (after,)
+        )
+        return (RecordRow(*row) for row in rows)
+
+    def purge(self, *, now_ms: int, keep_ms: int) -> int:
+        """Forget messages that expired longer ago than ``keep_ms``; returns how many. Records stay."""
+        expired = [
+            hid for (hid,) in self._sql.execute("SELECT hid FROM message WHERE exp < ? LIMIT 1000", (now_ms - keep_ms,))
+        ]
+        for hid in expired:
+            releases = [n for (n,) in self._sql.execute("SELECT number FROM release WHERE hid = ?", (hid,))]
+            for release in releases:
+                self._cutters.pop(release, None)
+                self._cancel("release = ?", release, hid=hid, at=now_ms)
+            for table in ("chunk", "portion", "release", "reader", "message"):
+                self._sql.execute(f"DELETE FROM {table} WHERE hid = ?", (hid,))  # noqa: S608 - five constants
+        return len(expired)
+
+
+def _create_tables(connection: sqlite3.Connection) -> None:
+    for statement in _TABLES.split(";\n"):
+        if statement.strip():
+            connection.execute(statement)
+
+
+def read_wrap(packed: bytes) -> Wrap:
+    """Return a wrap as the queue keeps it."""
+    return read_shape(Wrap, unpack(packed, bytes_max=ENVELOPE_BYTES_MAX))

@@ -1,0 +1,154 @@
+"""Databases on disk: opened one way, checked before use, refused where they are not what they should be.
+
+SQLite with one connection to a file: releases before 3.51.3 can lose writes when a second connection resets the log.
+``synchronous=FULL``, since with NORMAL a power cut takes back what was already called accepted.
+"""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from schemas.errors import StoreError
+
+_RESTORE: Final = "restore the folder from a copy, or move the file away to begin anew"
+_JOURNAL_BYTES_MAX: Final = 16 * 1024 * 1024
+
+
+class Database:
+    """One open database file, its lock, and transactions on it."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, lock: int) -> None:
+        self.connection = connection
+        self._path = path
+        self._lock = lock
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Run a block as one transaction: all of it is on disk when the block ends, or nothing is.
+
+        Raises:
+            StoreError: If the disk is full or fails; nothing of the block is kept.
+        """
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+            yield self.connection
+            self.connection.execute("COMMIT")
+        except BaseException as error:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                msg = f"{self._path}: {error}"
+                raise StoreError(msg, remedy="make room on the disk; what was accepted before is safe") from error
+            raise
+
+    def close(self) -> None:
+        """Close the file and give up its lock."""
+        self.connection.close()
+        os.close(self._lock)
+
+
+def open_database(
+    path: Path, *, application_id: int, version: int, owner: str, create: Callable[[sqlite3.Connection], None]
+) -> Database:
+    """Open a database file, or make it.
+
+    Args:
+        path: The file; its folder is made if need be. It and its lock get mode 0600.
+        application_id: Tells the router's files from a node's.
+        version: Of the schema.
+        owner: The router or agency whose file it is, kept in the table ``owner``.
+        create: Makes the tables of a new file.
+
+    Raises:
+        StoreError: If the file is in use, corrupt, of another kind, version or owner, or cannot be made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = _lock(path)
+    try:
+        _make_private(path)
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    except (OSError, sqlite3.Error) as error:
+        os.close(lock)
+        msg = f"{path} cannot be opened: {error}"
+        raise StoreError(msg, remedy="check that the folder is yours and has room") from error
+    try:
+        _prepare(connection, path, application_id=application_id, version=version, owner=owner, create=create)
+    except sqlite3.Error as error:
+        connection.close()
+        os.close(lock)
+        msg = f"{path} is damaged or no database: {error}"
+        raise StoreError(msg, remedy=_RESTORE) from error
+    except BaseException:
+        connection.close()
+        os.close(lock)
+        raise
+    return Database(connection, path, lock)
+
+
+def _lock(path: Path) -> int:
+    name = path.with_name(path.name + ".lock")
+    try:
+        lock = os.open(name, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        msg = f"{name} cannot be made: {error.strerror}"
+        raise StoreError(msg, remedy="check that the folder is yours and has room") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        msg = f"{path} is in use by another process"
+        raise StoreError(msg, remedy="stop the other one first; two at once would corrupt the file") from error
+    return lock
+
+
+def _make_private(path: Path) -> None:
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    path.chmod(0o600)
+
+
+def _prepare(
+    connection: sqlite3.Connection,
+    path: Path,
+    *,
+    application_id: int,
+    version: int,
+    owner: str,
+    create: Callable[[sqlite3.Connection], None],
+) -> None:
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "trusted_schema=OFF",
+        f"journal_size_limit={_JOURNAL_BYTES_MAX}",
+    ):
+        connection.execute(f"PRAGMA {pragma}").fetchall()
+    found_id = connection.execute("PRAGMA application_id").fetchone()[0]
+    found_version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if found_id == 0 and connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("CREATE TABLE owner(name TEXT NOT NULL)")
+        connection.execute("INSERT INTO owner VALUES (?)", (owner,))
+        create(connection)
+        connection.execute(f"PRAGMA application_id={application_id}")
+        connection.execute(f"PRAGMA user_version={version}")
+        connection.execute("COMMIT")
+        return
+    if found_id != application_id:
+        msg = f"{path} is a database of another kind"
+        raise StoreError(msg, remedy=_RESTORE)
+    if found_version != version:
+        msg = f"{path} is of schema version {found_version}; this program knows {version}"
+        raise StoreError(msg, remedy="use the release that made it, or move the file away to begin anew")
+    checked = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if checked != "ok":
+        msg = f"{path} is damaged: {checked}"
+        raise StoreError(msg, remedy=_RESTORE)
+    found_owner = connection.execute("SELECT name FROM owner").fetchone()[0]
+    if found_owner != owner:
+        msg = f"{path} belongs to {found_owner}, not to {owner}"
+        raise StoreError(msg, remedy="files were swapped; put the right one back")
