@@ -83,11 +83,13 @@ def judge_cell(
 ) -> Cell:
     """Judge one fact at one agency, against this need or the strictest of the agency's own."""
     needs = [need] if need else [each for each in pack.needs if each.fact == fact and agency in each.who]
-    strictest = min(needs, key=lambda each: (each.by_ms, each.need), default=None)
     must_not = next((each.must_not for each in pack.must_nots if each.fact == fact and agency in each.who), None)
     first = knowledge.first_read(fact, agency)
     t0_ms = knowledge.first_ms.get(fact)
-    due_ms = t0_ms + strictest.by_ms if strictest is not None and t0_ms is not None else None
+    # While a fact has reached nobody, nobody can have kept it from anybody: its needs have not begun to run.
+    dues = {} if t0_ms is None else {each.need: due_time_ms(each, t0_ms) for each in needs}
+    strictest = min(needs, key=lambda each: (dues.get(each.need, each.by_ms), each.need), default=None)
+    due_ms = dues.get(strictest.need) if strictest is not None else None
     told_later = None
     way: Learned | None = first
     if must_not is not None and first is not None:
@@ -121,6 +123,11 @@ def judge_cell(
         told_later=told_later,
         stages=stages_of(way, history) if way else Stages(),
     )
+
+
+def due_time_ms(need: Need, t0_ms: int) -> int:
+    """Return when a need falls due: its time counts from T0, or from the moment that the planner named."""
+    return (t0_ms if need.from_ms is None else need.from_ms) + need.by_ms
 
 
 def _state_of_need(way: Learned | None, due_ms: int | None, end_ms: int) -> CellState:

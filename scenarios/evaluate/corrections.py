@@ -6,7 +6,8 @@ correction reached that agency. It counts as corrected by the correction itself,
 
 from dataclasses import dataclass
 
-from scenarios.evaluate.history import Arrival, History, Release
+from scenarios.evaluate.history import EXCON, Arrival, History, Release
+from scenarios.model import Condition, Pack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,3 +101,16 @@ def _with_derived(hid: str, history: History) -> frozenset[str]:
                 tainted.add(release.hid)
         grown = len(tainted) > before
     return frozenset(tainted)
+
+
+def corrections_called_for(pack: Pack, history: History) -> frozenset[str]:
+    """Return the correcting orders whose occasion came: the inject that should make the desk correct was delivered."""
+    delivered = {moment.text("inject") for moment in history.of_stage("inject_delivered", source=EXCON)}
+    return frozenset(order.order for order in pack.orders if order.do == "correct" and _injects(order.on) & delivered)
+
+
+def _injects(condition: Condition) -> frozenset[str]:
+    """The injects that a condition waits for; what it must not see is no occasion."""
+    trigger = condition.trigger
+    own = {trigger.inject} if trigger is not None and trigger.word == "inject_delivered" and trigger.inject else set()
+    return frozenset(own).union(*(_injects(part) for part in (*condition.all, *condition.any)))

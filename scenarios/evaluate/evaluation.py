@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from policy.community import Community
 from scenarios.evaluate.cells import Cell, judge_cells
 from scenarios.evaluate.consent import ConsentRequest, find_requests
-from scenarios.evaluate.corrections import Correction, find_corrections
+from scenarios.evaluate.corrections import Correction, corrections_called_for, find_corrections
 from scenarios.evaluate.denials import Denial, find_denials
 from scenarios.evaluate.disclosures import Disclosure, find_disclosures
 from scenarios.evaluate.findings import Finding, Outcomes, find_findings
@@ -109,7 +109,7 @@ def evaluate(
     tagging = tagging_of(pack)
     certain = _figures(pack, history, tagging, corrections, requests)
     with_suggested = _figures(pack, history, tagging_of(pack, tags), corrections, requests) if tags else certain
-    policy = judge_policy(pack, history, tagging, learn(pack, history, tagging), community)
+    policy = judge_policy(pack, history, tagging, learn(pack, history, tagging), community, certain.denials)
     reconciliation = reconcile(pack, history)
     findings = find_findings(
         pack,
@@ -162,7 +162,14 @@ def _figures(
     cells = judge_cells(pack, history, knowledge)
     needs = judge_needs(pack, history, knowledge, tagging, denials)
     needed = tuple(need.cell for need in needs)
-    observed = Observed(needed=needed, cells=cells, corrections=corrections, requests=requests)
+    observed = Observed(
+        needed=needed,
+        cells=cells,
+        corrections=corrections,
+        requests=requests,
+        called_for=corrections_called_for(pack, history),
+        end_ms=history.end_ms,
+    )
     return Figures(
         sharing=count_sharing(needed, cells),
         cells=cells,

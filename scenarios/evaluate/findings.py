@@ -194,7 +194,7 @@ def _missed(names: Names, needs: Iterable[NeedResult]) -> Iterator[Finding]:
             yield Finding(
                 kind="too narrow",
                 headline=f"{names.agency(result.agency)} never learned {names.fact(result.fact)}, due {due}.",
-                detail=f"{result.why}.{split}{later} ({result.need})",
+                detail=f"Why it matters: {result.why}.{split}{later} ({result.need})",
                 cause=result.cause,
                 evidence=result.split.chain if result.split else (),
                 facts=(result.fact,),
@@ -237,7 +237,7 @@ def _late(names: Names, needs: Iterable[NeedResult]) -> Iterator[Finding]:
             kind="too late",
             headline=f"{names.agency(result.agency)} learned {names.fact(result.fact)} {over} too late.",
             detail=(
-                f"It took {length_text(result.split.total_ms)} against {length_text(result.by_ms)} allowed: "
+                f"It took {length_text(result.split.total_ms)} against {length_text(result.allowed_ms or 0)} allowed: "
                 f"{_split_text(result.split)}. Why it matters: {result.why}. ({result.need})"
             ),
             cause=result.cause,

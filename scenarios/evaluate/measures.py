@@ -11,6 +11,7 @@ from typing import Final, Literal, assert_never
 from scenarios.evaluate.cells import Cell
 from scenarios.evaluate.consent import ConsentRequest
 from scenarios.evaluate.corrections import Correction
+from scenarios.evaluate.wording import length_text
 from scenarios.model import Measure, Objective
 
 Rating = Literal["P", "S", "M", "U"]
@@ -87,6 +88,8 @@ class Observed:
     cells: tuple[Cell, ...]
     corrections: tuple[Correction, ...]
     requests: tuple[ConsentRequest, ...]
+    called_for: frozenset[str]  # correcting orders whose occasion came
+    end_ms: int
 
 
 def count_sharing(needed: Iterable[Cell], cells: Iterable[Cell]) -> SharingFigures:
@@ -201,30 +204,49 @@ def _corrections_complete(measure: Measure, observed: Observed) -> _Figure:
         for correction in observed.corrections
         if not measure.of or correction.order in measure.of or correction.order is None
     ]
-    past = sum(len(correction.recipients) for correction in chosen)
     evidence = [correction.hid for correction in chosen]
-    if not chosen and measure.of:
-        return 0.0, "no correction was sent", evidence
-    if past == 0:
+    if not chosen and observed.called_for & set(measure.of):
+        return 0.0, "a correction was called for and none was sent", evidence
+    reached = [
+        _in_time(correction.released_ms, recipient.corrected_ms, measure.within_ms, observed.end_ms)
+        for correction in chosen
+        for recipient in correction.recipients
+    ]
+    fell_due = [each for each in reached if each is not None]
+    if not fell_due:
         return None, "nobody had anything that was corrected", evidence
-    reached = sum(correction.reached for correction in chosen)
-    return reached / past, f"{reached} of {past} past recipients corrected", evidence
+    limit = "" if measure.within_ms is None else f" within {length_text(measure.within_ms)}"
+    counted = f"{sum(fell_due)} of {len(fell_due)} past recipients corrected{limit}"
+    return sum(fell_due) / len(fell_due), counted, evidence
+
+
+def _in_time(begin_ms: int, done_ms: int | None, within_ms: int | None, end_ms: int) -> bool | None:
+    """Tell whether something was done in its time; None if the time was not over at ENDEX."""
+    if within_ms is None:
+        return done_ms is not None
+    if done_ms is not None:
+        return done_ms - begin_ms <= within_ms
+    return False if begin_ms + within_ms <= end_ms else None
 
 
 def _decided_in_time(measure: Measure, observed: Observed) -> _Figure:
-    asked = [request for request in observed.requests if request.order in measure.of]
-    # Where the pack names the deciding orders, or people played without any, all requests are meant.
-    chosen = [request for request in asked or observed.requests if request.in_time is not None]
+    # A person's request has no standing order; it counts as well.
+    chosen = [each for each in observed.requests if not measure.of or each.order in measure.of or each.order is None]
     evidence = [request.hid for request in chosen]
-    if not chosen:
+    decided = [
+        request.in_time
+        if measure.within_ms is None
+        else _in_time(request.asked_ms, request.decided_ms, measure.within_ms, observed.end_ms)
+        for request in chosen
+    ]
+    fell_due = [each for each in decided if each is not None]
+    if not fell_due:
         return None, "no request fell due before ENDEX", evidence
-    in_time = sum(1 for request in chosen if request.in_time)
-    return in_time / len(chosen), f"{in_time} of {len(chosen)} decided in time", evidence
+    return sum(fell_due) / len(fell_due), f"{sum(fell_due)} of {len(fell_due)} decided in time", evidence
 
 
 def _surplus_share(measure: Measure, observed: Observed) -> _Figure:
-    facts = {cell.fact for cell in observed.needed if cell.need in measure.of} | set(measure.of)
-    cells = [cell for cell in observed.cells if not measure.of or cell.fact in facts]
+    cells = [cell for cell in observed.cells if not measure.of or cell.fact in measure.of]
     figures = count_sharing((), cells)
     evidence = [cell.source for cell in cells if cell.state == "surplus" and cell.source is not None]
     if figures.surplus_share is None:

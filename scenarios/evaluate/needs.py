@@ -20,7 +20,7 @@ class NeedResult:
     fact: str
     agency: str
     why: str
-    by_ms: int
+    allowed_ms: int | None  # from T0 to the time it falls due
     first_ms: int | None  # T0
     cell: Cell
     split: DelaySplit | None
@@ -34,6 +34,7 @@ def judge_needs(
     found = tuple(denials)
     results = []
     for need in pack.needs:
+        first_ms = knowledge.first_ms.get(need.fact)
         for agency in need.who:
             cell = judge_cell(need.fact, agency, pack, history, knowledge, need=need)
             split = split_delay(cell, history, knowledge, tagging, found)
@@ -44,8 +45,8 @@ def judge_needs(
                     fact=need.fact,
                     agency=agency,
                     why=need.why,
-                    by_ms=need.by_ms,
-                    first_ms=knowledge.first_ms.get(need.fact),
+                    allowed_ms=cell.due_ms - first_ms if cell.due_ms is not None and first_ms is not None else None,
+                    first_ms=first_ms,
                     cell=cell,
                     split=split,
                     cause=CAUSE_OF_PART[split.largest] if failed and split is not None else None,

@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from policy.community import Community
 from policy.decide import Action, Verdict, decide
+from scenarios.evaluate.denials import Denial
 from scenarios.evaluate.history import EXCON, History
 from scenarios.evaluate.knowledge import Knowledge
 from scenarios.evaluate.tagging import Tagging
@@ -68,9 +69,18 @@ class PolicyCell:
 
 
 def judge_policy(
-    pack: Pack, history: History, tagging: Tagging, knowledge: Knowledge, community: Community
+    pack: Pack,
+    history: History,
+    tagging: Tagging,
+    knowledge: Knowledge,
+    community: Community,
+    denials: Iterable[Denial],
 ) -> tuple[PolicyCell, ...]:
-    """Put every fact and agency into the four-way; origins are left out, since no rule brought them the fact."""
+    """Put every fact and agency into the four-way; origins are left out, since no rule brought them the fact.
+
+    ``denials`` are those that the play met; a label nobody tried for an agency has cost that agency nothing.
+    """
+    met = {(fact, denial.agency) for denial in denials for fact in denial.facts}
     carriages = _carriages(pack, history, tagging)
     cells = []
     for fact in pack.facts:
@@ -82,7 +92,7 @@ def judge_policy(
             if not others or (first is not None and first.by != "message"):
                 continue
             answers = [_ask(carriage, agency, pack, community) for carriage in others]
-            cells.append(_classify(fact.fact, agency, _standing(fact.fact, agency, pack), answers))
+            cells.append(_classify(fact.fact, agency, _standing(fact.fact, agency, pack), answers, met=met))
     return tuple(cells)
 
 
@@ -153,7 +163,9 @@ def _standing(fact: str, agency: str, pack: Pack) -> Standing:
     return "needed" if any(each.fact == fact and agency in each.who for each in pack.needs) else "not needed"
 
 
-def _classify(fact: str, agency: str, standing: Standing, answers: Iterable[RuleEvidence]) -> PolicyCell:
+def _classify(
+    fact: str, agency: str, standing: Standing, answers: Iterable[RuleEvidence], *, met: set[tuple[str, str]]
+) -> PolicyCell:
     given = list(answers)
     permits = [answer for answer in given if answer.permit]
     denials = [answer for answer in given if not answer.permit]
@@ -165,7 +177,7 @@ def _classify(fact: str, agency: str, standing: Standing, answers: Iterable[Rule
         ]  # type: ignore[assignment]  # mypy widens the values of a literal table
     else:
         policy = "rule gap" if standing == "needed" else "kept out"
-    worked_round = standing == "needed" and permits and denials and denials[0].at_ms <= permits[0].at_ms
+    worked_round = policy == "as meant" and denials and (fact, agency) in met
     return PolicyCell(
         fact=fact,
         agency=agency,

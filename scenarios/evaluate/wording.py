@@ -21,7 +21,7 @@ def length_text(length_ms: int) -> str:
     """Write a length of time at the precision people use: seconds below two minutes, minutes below three hours."""
     if length_ms < 0:
         return "-" + length_text(-length_ms)
-    if length_ms < 2 * _MINUTE_MS:
+    if length_ms < 2 * _MINUTE_MS and length_ms != _MINUTE_MS:
         return f"{round(length_ms / 1_000)} s"
     if length_ms < 3 * _HOUR_MS:
         return f"{round(length_ms / _MINUTE_MS)} min"
