@@ -23,6 +23,7 @@ class Feed:
     backlog: bool = False
     in_flight: deque[tuple[int, int]] = field(default_factory=deque)  # dseq, bytes
     bytes_in_flight: int = 0
+    introduced: set[str] = field(default_factory=set)  # originators whose box keys went out in this session
 
     def takes(self, size: int) -> bool:
         """Tell whether a delivery of this size may leave now; one always may if none is under way."""
@@ -51,6 +52,7 @@ class Feed:
     def connect(self) -> None:
         """A session begins: nothing is under way in it yet."""
         self.in_flight.clear()
+        self.introduced.clear()
         self.bytes_in_flight = 0
         self.connected = True
 

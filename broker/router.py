@@ -28,6 +28,7 @@ from schemas.frames import (
     Heartbeat,
     Hello,
     Lookup,
+    Resume,
     UpMessage,
 )
 from schemas.limits import CHUNKS_MAX
@@ -233,6 +234,12 @@ class Router:
 
     def _deliver(self, feed: Feed, row: Waiting, cut: bytes, outcome: Outcome) -> None:
         dseq = row.dseq or 0
+        originator = self._store.originator_of_release(row.release)
+        if originator not in feed.introduced:
+            # A reader needs its originator's box key to open anything; once a session is enough.
+            feed.introduced.add(originator)
+            for announcement in self._store.holdings.announcements(originator):
+                outcome.send(row.reader, announcement)
         feed.send(dseq, len(cut))
         outcome.send(row.reader, Delivery("delivery", dseq, cut))
 
@@ -255,6 +262,8 @@ class Router:
                 return
 
     def _cut(self, row: Waiting) -> bytes:
+        if not row.wrap:
+            return b""  # cancelled after it had its number
         return self._store.cutter(row.release).cut(read_wrap(row.wrap))
 
     def _acked(self, agency: str, dseq: int, dirty: set[str], *, now_ms: int) -> None:
@@ -273,7 +282,9 @@ class Router:
         if hello.bundle_version < self._core.bundle.version:
             outcome.send(agency, BundleMessage("bundle", self._store.holdings.bundles()[-1][1]))
         self._acked(agency, hello.dseq, dirty, now_ms=now_ms)
-        for row in self._store.sent_after(agency, hello.dseq):
+        unacked = self._store.sent_after(agency, hello.dseq)
+        outcome.send(agency, Resume("resume", (unacked[0].dseq or 0) if unacked else feed.next_dseq))
+        for row in unacked:
             self._deliver(feed, row, self._cut(row), outcome)
         feed.backlog = True
         for hid, place in self._store.holdings.incomplete(agency):

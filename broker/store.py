@@ -79,6 +79,7 @@ class Store:
         self._sql = database.connection
         self.holdings = Holdings(database)
         self._cutters: dict[int, Cutter] = {}
+        self._releases: dict[int, tuple[bytes, str]] = {}
         self._read_counters()
 
     @classmethod
@@ -115,6 +116,7 @@ class Store:
             # The counters ran ahead of what was kept; no cut of a release that was not kept may stay either.
             self._read_counters()
             self._cutters.clear()
+            self._releases.clear()
             raise
 
     def _read_counters(self) -> None:
@@ -232,7 +234,9 @@ class Store:
 
     def _cancel(self, where: str, value: object, *, hid: bytes | None, at: int) -> int:
         readers = [name for (name,) in self._sql.execute(f"SELECT reader FROM queue WHERE {where}", (value,))]  # noqa: S608 - the clause is one of three constants above
-        self._sql.execute(f"DELETE FROM queue WHERE {where}", (value,))  # noqa: S608 - the same constants
+        # A row that has its number is emptied, not removed: numbers have no gaps, or a loss would not show.
+        self._sql.execute(f"UPDATE queue SET wrap = x'' WHERE {where} AND dseq NOTNULL", (value,))  # noqa: S608 - the same constants
+        self._sql.execute(f"DELETE FROM queue WHERE {where} AND dseq ISNULL", (value,))  # noqa: S608 - the same constants
         self.write_records([("cancelled", hid, reader, b"") for reader in readers], at=at)
         return len(readers)
 
@@ -279,10 +283,10 @@ class Store:
     def acked(self, reader: str, dseq: int, *, at: int) -> int:
         """Take the rows that a reader holds off its queue, and record the deliveries; returns how many."""
         held = self._sql.execute(
-            "DELETE FROM queue WHERE reader = ? AND dseq <= ? AND dseq IS NOT NULL RETURNING release, dseq",
+            "DELETE FROM queue WHERE reader = ? AND dseq <= ? AND dseq IS NOT NULL RETURNING release, dseq, wrap",
             (reader, dseq),
         ).fetchall()
-        hids = {number: self.hid_of_release(number) for number, _ in held}
+        hids = {number: self._release_of(number)[0] for number, _, wrap in held if wrap}
         self.write_records(
             [
                 ("delivered", hids[number], reader, pack(numbered))
@@ -296,10 +300,20 @@ class Store:
         """Return the length of every queue that is not empty."""
         return dict(self._sql.execute("SELECT reader, count(*) FROM queue GROUP BY reader"))
 
-    def hid_of_release(self, release: int) -> bytes | None:
-        """Return the message that a release was of."""
-        found = self._sql.execute("SELECT hid FROM release WHERE number = ?", (release,)).fetchone()
-        return None if found is None else found[0]
+    def originator_of_release(self, release: int) -> str:
+        """Return whose message a release was of."""
+        return self._release_of(release)[1]
+
+    def _release_of(self, release: int) -> tuple[bytes, str]:
+        known = self._releases.get(release)
+        if known is None:
+            found = self._sql.execute(
+                "SELECT hid, originator FROM release JOIN message USING (hid) WHERE number = ?", (release,)
+            ).fetchone()
+            known = self._releases[release] = (found[0], found[1]) if found is not None else (b"", "")
+            if len(self._releases) > _RELEASES_KEPT:
+                del self._releases[next(iter(self._releases))]
+        return known
 
     def cutter(self, release: int) -> Cutter:
         """Return what makes the cuts of a release; the last few are kept."""

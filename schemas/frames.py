@@ -100,8 +100,15 @@ class BoxKeyStatement(NamedTuple):
     expires: Millis
 
 
+class Resume(NamedTuple):
+    """Down, in answer to a hello: the number of the next delivery, from which numbers have no gaps."""
+
+    type: Literal["resume"]
+    dseq: Uint
+
+
 class Delivery(NamedTuple):
-    """Down: one reader's cut of an envelope."""
+    """Down: one reader's cut of an envelope; empty where a delivery that had its number was cancelled."""
 
     type: Literal["delivery"]
     dseq: Uint
@@ -152,7 +159,7 @@ class BundleMessage(NamedTuple):
 
 
 UpMessage = EnvelopeMessage | ChunkMessage | ChunkRequest | Lookup | Hello | Ack | Heartbeat | Announcement
-DownMessage = Delivery | VerdictMessage | ChunkMessage | ChunkRequest | BundleMessage | Announcement
+DownMessage = Resume | Delivery | VerdictMessage | ChunkMessage | ChunkRequest | BundleMessage | Announcement
 
 UP_SHAPES: Final[dict[str, type[Any]]] = {
     "envelope": EnvelopeMessage,
@@ -165,6 +172,7 @@ UP_SHAPES: Final[dict[str, type[Any]]] = {
     "announce": Announcement,
 }
 DOWN_SHAPES: Final[dict[str, type[Any]]] = {
+    "resume": Resume,
     "delivery": Delivery,
     "verdict": VerdictMessage,
     "chunk": ChunkMessage,

@@ -1,0 +1,124 @@
+"""The MQTT link: the only file that names aiomqtt, the maintained continuation of asyncio-mqtt.
+
+MQTT 5, one subscription, QoS 1, no session kept: what is lost with a link is sent again by the ends
+(docs/spec/wire.md, "Links").
+"""
+
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+import aiomqtt
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from schemas.errors import LinkError
+from schemas.limits import DELIVERY_WINDOW, FRAME_BYTES_MAX
+from schemas.topics import down_topic, up_topic
+from transport.link import Connect, Link
+
+_PACKET_BYTES_MAX: Final = FRAME_BYTES_MAX + 1_024  # topic, packet id and properties around a frame
+_KEEP_ALIVE_S: Final = 30
+_QOS: Final = 1
+# aiomqtt's queue drops silently when it is full, so it must hold whatever the window lets come: a frame for each
+# delivery, and as many again for verdicts, chunks and bundles.
+_FRAMES_WAITING_MAX: Final = 4 * DELIVERY_WINDOW
+_REFUSED_FROM: Final = 0x80  # MQTT 5 reason codes at and above this are failures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MqttAddress:
+    """Where the broker is and how this agency proves itself: a password on loopback, a certificate elsewhere."""
+
+    host: str
+    port: int
+    agency: str
+    password: str | None = field(default=None, repr=False)
+    tls: ssl.SSLContext | None = None
+
+
+def client_tls_context(*, certificate: str, key: str, authority: str) -> ssl.SSLContext:
+    """Return a TLS 1.3 context for an agency: it shows its certificate and checks the broker's name.
+
+    Raises:
+        LinkError: If a file cannot be read or does not fit the others.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    try:
+        context.load_verify_locations(cafile=authority)
+        context.load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as error:
+        msg = f"the certificate {certificate} cannot be used: {error}"
+        raise LinkError(
+            msg, remedy="check certificate, key and authority; 'sandiwara init' writes all three"
+        ) from error
+    return context
+
+
+def mqtt_connect(address: MqttAddress) -> Connect:
+    """Return what opens a link to this address."""
+
+    @asynccontextmanager
+    async def connect() -> AsyncGenerator[Link, None]:
+        try:
+            async with _client(address) as client:
+                granted = await client.subscribe(down_topic(address.agency), qos=_QOS)
+                _check_granted(granted, address)
+                yield _MqttLink(client, up_topic(address.agency))
+        except aiomqtt.MqttError as error:
+            msg = f"{address.agency}: no link to the broker at {address.host}:{address.port}: {error}"
+            raise LinkError(msg, remedy="check that the broker runs there and knows this agency") from error
+
+    return connect
+
+
+def _client(address: MqttAddress) -> aiomqtt.Client:
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho ships it untyped
+    properties.MaximumPacketSize = _PACKET_BYTES_MAX
+    properties.ReceiveMaximum = _FRAMES_WAITING_MAX
+    return aiomqtt.Client(
+        address.host,
+        address.port,
+        identifier=address.agency,
+        username=address.agency,
+        password=address.password,
+        protocol=aiomqtt.ProtocolVersion.V5,
+        clean_start=True,
+        keepalive=_KEEP_ALIVE_S,
+        properties=properties,
+        tls_context=address.tls,
+        max_queued_incoming_messages=_FRAMES_WAITING_MAX,
+        max_queued_outgoing_messages=DELIVERY_WINDOW,
+    )
+
+
+def _check_granted(granted: object, address: MqttAddress) -> None:
+    codes = granted if isinstance(granted, list | tuple) else [granted]
+    if any(getattr(code, "value", code) >= _REFUSED_FROM for code in codes):
+        msg = f"the broker does not let {address.agency} listen on {down_topic(address.agency)}"
+        raise LinkError(msg, remedy="check the broker's access list")
+
+
+class _MqttLink:
+    def __init__(self, client: aiomqtt.Client, topic: str) -> None:
+        self._client = client
+        self._topic = topic
+
+    async def send(self, frame: bytes) -> None:
+        try:
+            await self._client.publish(self._topic, frame, qos=_QOS)
+        except aiomqtt.MqttError as error:
+            msg = f"the link ended while a frame was sent: {error}"
+            raise LinkError(msg) from error
+
+    async def frames(self) -> AsyncIterator[bytes]:
+        try:
+            async for message in self._client.messages:
+                if isinstance(message.payload, bytes):
+                    yield message.payload
+        except aiomqtt.MqttError as error:
+            msg = f"the link ended: {error}"
+            raise LinkError(msg) from error
