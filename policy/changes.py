@@ -19,9 +19,9 @@ from schemas.label import TLP_ORDER, Label
 from schemas.limits import UINT_MS_MAX
 from schemas.workflow import Grant
 
-Subject = Literal["label", "consent", "agency", "membership", "rule"]
+Subject = Literal["consent", "label", "agency", "membership", "rule"]
 
-# Of two changes that reach equally far, the author's own comes before one that needs the authorities.
+# Of two changes that reach equally far, a consent binds one reader, a label one report; the rest need the authorities.
 SUBJECT_ORDER: Final[tuple[Subject, ...]] = get_args(Subject)
 
 

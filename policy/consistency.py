@@ -100,7 +100,7 @@ def _check_subjects(bundle: Bundle, names: _Names) -> None:
         for membership in mechanism.memberships:
             if membership.subject not in lone | names.groups:
                 _refuse(
-                    f"{mechanism.mechanism} has {membership.subject!r} as a {membership.standing}, which is unknown",
+                    f"{mechanism.mechanism} has {membership.subject!r} as {membership.standing}, which is unknown",
                     "name an agency, a state or a group of the bundle",
                 )
 
