@@ -120,4 +120,9 @@ def read_shape(shape: type[T], value: Any, *, code: Code = Code.SHAPE) -> T:
         place = ".".join(str(part) for part in first["loc"])
         msg = f"{getattr(shape, '__name__', 'value')} at {place or 'top'}: {first['type']}"
         raise RemoteError(code, msg) from error
+    # Fields with a default may be left out when we write a shape in Python; on the wire that would be a second
+    # spelling of the same message. Strict checking converts nothing, so what differs now is a tuple cut short.
+    if checked != value:
+        msg = f"{getattr(shape, '__name__', 'value')}: an array is shorter than its shape"
+        raise RemoteError(code, msg)
     return checked
