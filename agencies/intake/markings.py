@@ -172,8 +172,10 @@ class StixMarkings:
             raise MarkingError(msg, remedy=_MARK_IT_TLP)
         # Some systems give TLP:AMBER+STRICT or PAP an id of their own, and say what it is in the name alone.
         name = definition.get("name")
-        if isinstance(name, str) and (named := mark_of_tag(name, place=place, findings=self._findings)) is not None:
-            marks.append(named)
+        if isinstance(name, str):
+            # What is worth a warning was found with the definition's own content already.
+            named = mark_of_tag(name, place=f"{place}: {what}", findings=Findings())
+            marks.extend([] if named is None else [named])
         mark = marks[0]
         for further in marks[1:]:
             mark = mark.joined(further)

@@ -38,6 +38,8 @@ class Mark:
 
     def joined(self, other: "Mark") -> "Mark":
         """Return the mark of what bears both."""
+        if other == _NOTHING:
+            return self
         rel = self.rel if other.rel is None else other.rel if self.rel is None else self.rel & other.rel
         return Mark(
             tlp=max(self.tlp, other.tlp, key=_TLP_RANK.__getitem__),
@@ -50,6 +52,8 @@ class Mark:
 
     def settled(self, default: Tlp) -> "Mark":
         """Fill in the node's default where no TLP is given, and apply the floor."""
+        if self.tlp is not None and self.floor == "CLEAR":
+            return self
         tlp = max(self.tlp or default, self.floor, key=_TLP_RANK.__getitem__)
         return replace(self, tlp=tlp, floor="CLEAR")
 
@@ -65,6 +69,9 @@ class Mark:
     def rank(self) -> tuple[int, int, int]:
         """For sorting, tightest last."""
         return (_TLP_RANK[self.tlp], self.rel is not None, len(self.caveats))
+
+
+_NOTHING: Final = Mark()
 
 
 def label_of(mark: Mark, *, topic: str, defaults: IntakeDefaults) -> Label:

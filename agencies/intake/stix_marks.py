@@ -47,7 +47,9 @@ class MarkedObject:
 
     def existence(self, default: Tlp) -> Mark:
         """Who may know that the object exists: its mark, and any on its id and type."""
-        mark = self.stated.joined(self.tree.at(("id",))).joined(self.tree.at(("type",)))
+        mark = self.stated
+        if self.tree.children:
+            mark = mark.joined(self.tree.at(("id",))).joined(self.tree.at(("type",)))
         return mark.settled(default).bare()
 
 
