@@ -5,7 +5,7 @@ A condition is one trigger (``report_received: {sender: in-ship, topic: toc.pira
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final, Literal, cast, get_args
 
@@ -16,7 +16,12 @@ from scenarios.text_yaml import ListNode, MapNode, Node, TextNode, shorten
 
 CONDITION_DEPTH_MAX: Final = 2  # deeper than this nobody can say aloud what a branch waits for
 TRIGGERS_MAX: Final = 16  # in one condition
-_JOINERS: Final = ("all", "any", "not")
+_JOIN: Final[dict[str, Callable[[tuple[Condition, ...]], Condition]]] = {
+    "all": lambda parts: Condition(all=parts),
+    "any": lambda parts: Condition(any=parts),
+    "not": lambda parts: Condition(negated=parts[0]),
+}
+_JOINERS: Final = tuple(_JOIN)
 _WORDS: Final[tuple[TriggerWord, ...]] = get_args(TriggerWord)
 _OUTCOMES: Final = ("grant", "refuse")
 _TOPIC_PATTERN: Final = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*(?:\.\*)?", re.ASCII)
@@ -88,27 +93,16 @@ def _read_joined(node: Node, known: KnownIds, problems: Problems, desk: str | No
         trigger = _read_trigger(key, value, known, problems, desk)
         return None if trigger is None else Condition(trigger=trigger)
     if depth >= CONDITION_DEPTH_MAX:
-        problems.add(
-            key.mark,
-            "depth",
-            f"conditions nest at most {CONDITION_DEPTH_MAX} deep",
-            "make two branches or orders of it",
-        )
+        problems.add(key.mark, "depth", f"conditions nest at most {CONDITION_DEPTH_MAX} deep", "make two of it")
         return None
-    if key.value == "not":
-        negated = _read_joined(value, known, problems, desk, depth=depth + 1)
-        return None if negated is None else Condition(negated=negated)
-    items = value.items if isinstance(value, ListNode) else ()
-    if not items:
-        problems.add(
-            value.mark, "form", f"'{key.value}:' needs a list of triggers", f"write {key.value}: [{{…}}, {{…}}]"
-        )
-        return None
-    joined = tuple(_read_joined(item, known, problems, desk, depth=depth + 1) for item in items[:TRIGGERS_MAX])
+    items = value.items if isinstance(value, ListNode) and key.value != "not" else (value,)
+    joined = [_read_joined(item, known, problems, desk, depth=depth + 1) for item in items]
     parts = tuple(part for part in joined if part is not None)
-    if len(parts) < len(items):
-        return None  # the slip is noted already; half a condition would mean something else
-    return Condition(all=parts) if key.value == "all" else Condition(any=parts)
+    if not items:
+        problems.add(value.mark, "form", f"'{key.value}:' joins nothing", f"write {key.value}: [{{…}}, {{…}}]")
+    if not items or len(parts) < len(items):
+        return None  # the slip is noted; half a condition would mean something else
+    return _JOIN[key.value](parts)
 
 
 def _read_trigger(key: TextNode, value: Node, known: KnownIds, problems: Problems, desk: str | None) -> Trigger | None:

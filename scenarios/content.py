@@ -47,6 +47,7 @@ from schemas.report import (
 PASSAGE_ID_BYTES: Final = 5  # 10 hex digits: opaque, and short enough to read aloud
 METRES_PER_NAUTICAL_MILE: Final = 1_852
 _HEADER_LINE: Final = "---"
+_BRACE: Final = re.compile(r"\\[{}]|[{}]")
 _OPENING: Final = re.compile(r"\{\s*([A-Za-z0-9][A-Za-z0-9_+.@-]{0,63})\s*:\s*")
 _QUALITIES: Final[tuple[Quality, ...]] = get_args(Quality)
 _SHIPS_POSITION: Final = re.compile(
@@ -124,7 +125,7 @@ def _read_portion(
     content = PortionContent(
         marking="EXERCISE",
         title=fields.required_text("title"),
-        body=_read_passages(body, origin, ordinals, context),
+        body=_PassageReader(body, origin, ordinals, context).read(),
         language=fields.text("language", "en"),
         indicators=tuple(_read_indicators(fields)),
         places=tuple(_read_places(fields)),
@@ -148,61 +149,73 @@ def _read_portion(
     )
 
 
-def _read_passages(
-    body: TextNode, origin: str, ordinals: Iterator[int], context: ContentContext
-) -> tuple[Passage, ...]:
-    """Cut a text into runs; ``{F1: …}`` becomes an opaque id, ``\\{`` and ``\\}`` stay braces."""
-    text = body.value.strip()
-    before = body.value[: len(body.value) - len(body.value.lstrip())]
-    mark = Mark(body.mark.file, body.mark.line + before.count("\n"), body.mark.column)
-    runs: list[Passage] = []
-    plain: list[str] = []
-    position = 0
+class _PassageReader:
+    """Cuts one text into runs: plain ones, and passages that tell a fact."""
 
-    def mark_at(index: int) -> Mark:
-        line = text.count("\n", 0, index)
-        return Mark(mark.file, mark.line + line, index - (text.rfind("\n", 0, index) + 1) + 1)
+    def __init__(self, body: TextNode, origin: str, ordinals: Iterator[int], context: ContentContext) -> None:
+        blank = len(body.value) - len(body.value.lstrip())
+        self._text = body.value.strip()
+        self._file = body.mark.file
+        self._first_line = body.mark.line + body.value.count("\n", 0, blank)
+        self._origin = origin
+        self._ordinals = ordinals
+        self._context = context
+        self._runs: list[Passage] = []
+        self._plain: list[str] = []
 
-    for found in re.finditer(r"\\[{}]|[{}]", text):
-        if found.start() < position:
-            continue
-        plain.append(text[position : found.start()])
-        position = found.end()
-        token = found.group()
-        if token in {r"\{", r"\}"}:
-            plain.append(token[1])
-            continue
-        opening = _OPENING.match(text, found.start()) if token == "{" else None
-        closing = text.find("}", position)
-        if opening is None or closing < 0 or text.find("{", position, closing) >= 0:
-            context.problems.add(
-                mark_at(found.start()), "passage", "a brace that opens or closes no passage",
+    def read(self) -> tuple[Passage, ...]:
+        """Return the runs in order."""
+        position = 0
+        for found in _BRACE.finditer(self._text):
+            if found.start() < position:
+                continue  # a brace inside the passage just read
+            self._plain.append(self._text[position : found.start()])
+            position = self._take_brace(found.group(), found.start(), found.end())
+        self._plain.append(self._text[position:])
+        self._end_plain()
+        return tuple(self._runs)
+
+    def _take_brace(self, brace: str, start: int, end: int) -> int:
+        """Take a brace and return where reading goes on."""
+        if brace.startswith("\\"):
+            self._plain.append(brace[1])
+            return end
+        opening = _OPENING.match(self._text, start)
+        closing = self._text.find("}", end)
+        if opening is None or closing < 0 or self._text.find("{", end, closing) >= 0:
+            self._note(
+                start,
+                "passage",
+                "a brace that opens or closes no passage",
                 r"write {F1: text}, never one inside another; a brace of the text itself is \{ or \}",
-            )  # fmt: skip
-            continue
-        fact, words = opening[1], text[opening.end() : closing]
-        if fact not in context.facts:
-            context.problems.add(
-                mark_at(found.start()),
-                "unknown-id",
-                f"'{shorten(fact)}' is no fact of the pack",
-                did_you_mean(fact, context.facts),
             )
-        runs.extend(_plain_run(plain))
-        plain = []
-        ordinal = next(ordinals, None)
-        if ordinal is not None:
-            passage = passage_id(context.pack, origin, ordinal)
-            context.passage_facts[passage] = fact
-            runs.append(Passage(passage=passage, text=words))
-        position = closing + 1
-    plain.append(text[position:])
-    return (*runs, *_plain_run(plain))
+            return end
+        self._take_passage(opening[1], self._text[opening.end() : closing], start)
+        return closing + 1
 
+    def _take_passage(self, fact: str, words: str, start: int) -> None:
+        facts = self._context.facts
+        if fact not in facts:
+            self._note(start, "unknown-id", f"'{shorten(fact)}' is no fact of the pack", did_you_mean(fact, facts))
+        ordinal = next(self._ordinals, None)
+        if ordinal is None:
+            self._note(start, "limit", f"more than {PASSAGES_MAX} passages", "split it into two injects")
+            return
+        self._end_plain()
+        passage = passage_id(self._context.pack, self._origin, ordinal)
+        self._context.passage_facts[passage] = fact
+        self._runs.append(Passage(passage=passage, text=words))
 
-def _plain_run(pieces: list[str]) -> tuple[Passage, ...]:
-    text = "".join(pieces)
-    return (Passage(passage=None, text=text),) if text else ()
+    def _end_plain(self) -> None:
+        text = "".join(self._plain)
+        self._plain.clear()
+        if text:
+            self._runs.append(Passage(passage=None, text=text))
+
+    def _note(self, index: int, code: str, text: str, remedy: str) -> None:
+        line = self._first_line + self._text.count("\n", 0, index)
+        column = index - self._text.rfind("\n", 0, index)
+        self._context.problems.add(Mark(self._file, line, column), code, text, remedy)
 
 
 def passage_id(pack: str, origin: str, ordinal: int) -> str:

@@ -17,25 +17,28 @@ from scenarios.msel_table import take_msel_table
 from scenarios.pack_community import (
     CommunityNames,
     read_groups,
-    read_labels,
     read_levels,
     read_links,
     read_marks,
     read_mechanisms,
     read_participants,
-    read_rules,
 )
 from scenarios.pack_conduct import read_bots, read_branches, read_objectives, read_orders
 from scenarios.pack_files import PACK_FILE, PackFiles, read_pack_files
+from scenarios.pack_rules import read_labels, read_rules
 from scenarios.pack_story import read_facts, read_msel, read_must_nots, read_needs
 from scenarios.parts import Parts, Places
+from scenarios.placeholder_community import check_community
 from scenarios.problems import Mark, PackError, Problems
+from scenarios.text_yaml import shorten
+from schemas.errors import InputError
 
 PACK_FORMAT: Final = "1"
 DURATION_MS_DEFAULT: Final = 4 * 3_600_000
 # What one entry of each part is called in messages.
 _ENTRY_NOUNS: Final = {
-    "participants": "the participant", "links": "the link profile", "groups": "the group", "mechanisms": "the mechanism",
+    "participants": "the participant", "links": "the link profile", "groups": "the group",
+    "mechanisms": "the mechanism",
     "marks": "the national mark", "rules": "the rule", "labels": "the label", "facts": "the fact", "needs": "the need",
     "must_not": "the must-not", "msel": "the inject", "branches": "the branch", "bots": "the bot profile",
     "orders": "the standing order", "objectives": "the objective",
@@ -71,10 +74,15 @@ def load_pack_with_places(path: Path) -> LoadedPack:
         InputError: If there is no pack there at all.
     """
     files = read_pack_files(path)
-    problems = Problems()
+    problems = Problems(files.name)
     parts = Parts(files, problems)
     take_msel_table(parts)
     pack = _Assembly(parts, files).pack()
+    if not problems.found:
+        try:
+            check_community(pack)
+        except InputError as error:
+            problems.add(Mark(PACK_FILE, 1, 1), "community", str(error), error.remedy)
     if problems.found:
         raise PackError(files.name, problems.found)
     return LoadedPack(pack=pack, places=parts.places)
@@ -127,8 +135,8 @@ class _Assembly:
             hot_wash_ms=hot_wash_ms,
             levels=levels,
             compartments=compartments,
-            groups=read_groups(self.entries["groups"], names.agencies, names.states),
-            mechanisms=read_mechanisms(self.entries["mechanisms"], names.agencies, names.states),
+            groups=read_groups(self.entries["groups"], names),
+            mechanisms=read_mechanisms(self.entries["mechanisms"], names),
             rules=read_rules(self.entries["rules"], names),
             marks=read_marks(self.entries["marks"], levels),
             participants=participants,
@@ -153,9 +161,11 @@ class _Assembly:
         stated = fields.required("format", str.strip, PACK_FORMAT)
         if stated != PACK_FORMAT:
             self.parts.problems.add(
-                fields.mark_of("format"), "format", f"format {stated[:20]} is not known; this version reads format {PACK_FORMAT}",
+                fields.mark_of("format"),
+                "format",
+                f"format {shorten(stated)} is not known; this version reads format {PACK_FORMAT}",
                 "write format: 1, or get a newer Sandiwara",
-            )  # fmt: skip
+            )
         header = PackHeader(
             pack=fields.required_text("id"),
             title=fields.required_text("title"),

@@ -12,6 +12,7 @@ from scenarios.problems import PackTextError
 from scenarios.text_yaml import MapNode, TextNode, decode_text
 
 BY_BRANCH: Final = "by branch"
+_AT_ONCE: Final[tuple[int, int | None]] = (0, None)
 _TYPES: Final[tuple[InjectType, ...]] = get_args(InjectType)
 _MODES: Final[tuple[InjectMode, ...]] = get_args(InjectMode)
 
@@ -32,14 +33,14 @@ def read_needs(
     """Read the information exchange requirements; ``by`` is a duration, or a time of the exercise (``T+01:30``)."""
     found = []
     for need, fields in entries:
-        by = fields.required("by", _read_by, (0, None))
+        by_ms, from_ms = fields.required("by", _read_by, _AT_ONCE)
         found.append(
             Need(
                 need=need,
                 fact=fields.required_one_of("fact", facts, noun="fact of the pack"),
                 who=_read_who(fields, agencies),
-                by_ms=by[0],
-                from_ms=by[1],
+                by_ms=by_ms,
+                from_ms=from_ms,
                 why=fields.text("why"),
             )
         )

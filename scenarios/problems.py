@@ -13,7 +13,8 @@ from schemas.errors import InputError
 
 FILE_BYTES_MAX: Final = 1024 * 1024  # one file of a pack; a MSEL of 1,000 rows takes about 400 KiB
 PROBLEMS_SHOWN_MAX: Final = 20  # more than a screenful helps nobody
-_PROBLEMS_KEPT_MAX: Final = 1_000  # a hostile file may hold a slip a byte
+_PROBLEMS_KEPT_MAX: Final = 200  # a hostile file may hold a slip a byte, and each costs a search for near words
+_WORDS_COMPARED_MAX: Final = 2_000  # about 10 ms
 
 
 class Mark(NamedTuple):
@@ -65,15 +66,21 @@ class PackError(InputError):
 
 
 class Problems:
-    """The list that readers add to."""
+    """The list that readers add to; ``name`` is what the pack is called in the message."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self._name = name
         self.found: list[Problem] = []
 
     def add(self, mark: Mark, code: str, text: str, remedy: str = "") -> None:
-        """Note one problem; beyond the bound they are no longer kept, since nobody would read them."""
-        if len(self.found) < _PROBLEMS_KEPT_MAX:
-            self.found.append(Problem(mark, code, text, remedy))
+        """Note one problem.
+
+        Raises:
+            PackError: At the bound; a file that is wrong from end to end is not read to its end.
+        """
+        self.found.append(Problem(mark, code, text, remedy))
+        if len(self.found) >= _PROBLEMS_KEPT_MAX:
+            raise PackError(self._name, self.found)
 
     def take(self, error: PackTextError) -> None:
         """Note what made a reader stop."""
@@ -85,7 +92,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
     Only the first 64 characters are compared, since the cost grows with the square of the length.
     """
-    words = sorted(set(known))
+    words = sorted(set(known))[:_WORDS_COMPARED_MAX]
     near = difflib.get_close_matches(word[:64], words, n=2, cutoff=0.6)
     if not near:
         folded = {text.casefold(): text for text in words}

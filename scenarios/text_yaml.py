@@ -64,7 +64,8 @@ class _OpenNode:
                 msg = "a key must be plain text, not a list or a mapping"
                 raise PackTextError(node.mark, msg, "look for a stray '?', '{' or '[' here")
             if node.value in self.keys:
-                msg = f"the key '{shorten(node.value)}' stands twice; the first is on line {self.keys[node.value].mark.line}"
+                first = self.keys[node.value].mark.line
+                msg = f"the key '{shorten(node.value)}' stands twice; the first is on line {first}"
                 raise PackTextError(node.mark, msg, "remove one of the two")
             self.keys[node.value] = node
             self.waiting_key = node
@@ -136,41 +137,55 @@ def _remedy(problem: str) -> str:
     return "check indentation, brackets and quotation marks on this line and the one before"
 
 
-def _build(text: str, file: str, line_offset: int) -> Node | None:
-    """Walk the parser's events and build nodes; the stack is ours, so depth costs no recursion."""
-    open_nodes: list[_OpenNode] = []
-    root: Node | None = None
-    documents = nodes = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        mark = Mark(file, event.start_mark.line + 1 + line_offset, event.start_mark.column + 1)
-        if isinstance(event, yaml.DocumentStartEvent):
-            documents += 1
-            if documents > 1:
-                raise PackTextError(mark, "a second document begins here", "keep one document a file; remove the '---'")
-            continue
-        finished: Node | None = None
-        if isinstance(event, yaml.NodeEvent):
-            nodes += 1
-            _refuse_machinery(event, mark)
-            if nodes > NODES_MAX:
-                raise PackTextError(
-                    mark, f"the file holds more than {NODES_MAX:,} items", "split it into several files"
-                )
+class _Builder:
+    """Builds nodes from the parser's events; the stack of open nodes is ours, so depth costs no recursion."""
+
+    def __init__(self) -> None:
+        self.root: Node | None = None
+        self._open: list[_OpenNode] = []
+        self._documents = 0
+        self._nodes = 0
+
+    def take(self, event: yaml.Event, mark: Mark) -> None:
+        """Take the next event."""
+        match event:
+            case yaml.DocumentStartEvent():
+                self._documents += 1
+                if self._documents > 1:
+                    raise PackTextError(mark, "a second document begins here", "keep one document a file; remove '---'")
+            case yaml.NodeEvent():
+                self._nodes += 1
+                if self._nodes > NODES_MAX:
+                    raise PackTextError(mark, f"the file holds more than {NODES_MAX:,} items", "split it into two")
+                _refuse_machinery(event, mark)
+                self._begin(event, mark)
+            case yaml.CollectionEndEvent():
+                self._finish(self._open.pop().close())
+
+    def _begin(self, event: yaml.NodeEvent, mark: Mark) -> None:
         if isinstance(event, yaml.ScalarEvent):
-            finished = TextNode(event.value, mark)
-        elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
-            if len(open_nodes) >= DEPTH_MAX:
-                raise PackTextError(mark, f"nested more than {DEPTH_MAX} deep", "a pack never needs this; flatten it")
-            open_nodes.append(_OpenNode(mark, is_map=isinstance(event, yaml.MappingStartEvent)))
-        elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
-            finished = open_nodes.pop().close()
-        if finished is not None:
-            if open_nodes:
-                open_nodes[-1].take(finished)
-            else:
-                root = finished
+            self._finish(TextNode(event.value, mark))
+            return
+        if len(self._open) >= DEPTH_MAX:
+            raise PackTextError(mark, f"nested more than {DEPTH_MAX} deep", "a pack never needs this; flatten it")
+        self._open.append(_OpenNode(mark, is_map=isinstance(event, yaml.MappingStartEvent)))
+
+    def _finish(self, node: Node) -> None:
+        if self._open:
+            self._open[-1].take(node)
+        else:
+            self.root = node
+
+
+def _build(text: str, file: str, line_offset: int) -> Node | None:
+    builder = _Builder()
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        start = event.start_mark
+        line, column = (0, 0) if start is None else (start.line, start.column)
+        builder.take(event, Mark(file, line + 1 + line_offset, column + 1))
+    root = builder.root
     # An empty document is one empty plain scalar to the parser.
-    return None if isinstance(root, TextNode) and root.value == "" else root
+    return None if isinstance(root, TextNode) and not root.value else root
 
 
 def _refuse_machinery(event: yaml.NodeEvent, mark: Mark) -> None:
