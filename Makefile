@@ -45,8 +45,9 @@ test: $(STAMP)  ## Run every test
 	tools/debian-packages
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=10
 
-# Each part stands alone, so that "make -k check" says everything that is wrong and not only the first.
-check: check-style check-format check-types check-floors check-schemas check-spec  ## Run the gate: style, types, floors
+# "-k" goes on after a failure: the gate says everything that is wrong, not only the first.
+check: $(STAMP)  ## Run the gate: style, types, floors, generated pages, specification
+	@$(MAKE) -k --no-print-directory check-style check-format check-types check-floors check-schemas check-spec
 
 check-style: $(STAMP)
 	$(BIN)/ruff check .
