@@ -109,7 +109,9 @@ def evaluate(
     tagging = tagging_of(pack)
     certain = _figures(pack, history, tagging, corrections, requests)
     with_suggested = _figures(pack, history, tagging_of(pack, tags), corrections, requests) if tags else certain
-    policy = judge_policy(pack, history, tagging, learn(pack, history, tagging), community, certain.denials)
+    policy = judge_policy(
+        pack, history, tagging, learn(pack, history, tagging), community=community, denials=certain.denials
+    )
     reconciliation = reconcile(pack, history)
     findings = find_findings(
         pack,

@@ -73,6 +73,7 @@ def judge_policy(
     history: History,
     tagging: Tagging,
     knowledge: Knowledge,
+    *,
     community: Community,
     denials: Iterable[Denial],
 ) -> tuple[PolicyCell, ...]:

@@ -175,7 +175,9 @@ def small_pack(**changes: Any) -> Pack:
             Fact(fact="F5", text="The crew was put ashore", eei="EEI-5", signs=("ashore",)),
         ),
         "needs": (
-            Need(need="N1", fact="F1", who=("bravo", "charlie", "delta", "echo"), by_ms=20 * MINUTE_MS, why="ships sail"),
+            Need(
+                need="N1", fact="F1", who=("bravo", "charlie", "delta", "echo"), by_ms=20 * MINUTE_MS, why="ships sail"
+            ),
             Need(need="N2", fact="F3", who=("alpha", "charlie"), by_ms=15 * MINUTE_MS, why="ports share the system"),
             Need(need="N3", fact="F4", who=("charlie",), by_ms=60 * MINUTE_MS, why="it sails on"),
             Need(need="N4", fact="F5", who=("alpha", "delta"), by_ms=30 * MINUTE_MS, why="families ask"),
@@ -236,7 +238,9 @@ def small_pack(**changes: Any) -> Pack:
 
 def _measure(name: str, kind: Any, of: tuple[str, ...], thresholds: tuple[float, float, float]) -> Measure:
     performed, some, major = thresholds
-    return Measure(measure=name, kind=kind, of=of, performed=performed, some=some, major=major, text=f"{kind} as planned")
+    return Measure(
+        measure=name, kind=kind, of=of, performed=performed, some=some, major=major, text=f"{kind} as planned"
+    )
 
 
 def small_community() -> Community:

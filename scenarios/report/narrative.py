@@ -1,0 +1,222 @@
+"""The story of the exercise, told in order of time to somebody who was not there.
+
+Only what moved the play is told: what EXCON handed over, what desks released, refused, asked and decided, whom a rule
+kept out, who learned what in time or too late, what was given away, and how branches went. The rest is in the record.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from scenarios.evaluate.evaluation import Evaluation
+from scenarios.evaluate.history import History, Moment, Release
+from scenarios.evaluate.tagging import Tagging, tagging_of
+from scenarios.evaluate.wording import Names, clock_text, count_text, length_text, list_text
+from scenarios.model import Pack
+
+StoryKind = Literal["control", "inject", "sharing", "outcome", "breach", "rule", "consent", "correction", "link"]
+STORY_KINDS: Final[dict[StoryKind, str]] = {
+    "control": "Start, end, branches",
+    "inject": "Injects",
+    "sharing": "Reports",
+    "outcome": "Needs met or missed",
+    "breach": "Disclosures",
+    "rule": "Denied by rules",
+    "consent": "Requests for release",
+    "correction": "Corrections",
+    "link": "Links",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoryEntry:
+    """One moment of the story. ``emphasis`` marks what a briefing would stop at."""
+
+    at_ms: int
+    wall_ms: int | None
+    kind: StoryKind
+    text: str
+    emphasis: bool
+    evidence: tuple[str, ...]
+
+
+def tell_story(pack: Pack, history: History, evaluation: Evaluation, names: Names) -> tuple[StoryEntry, ...]:
+    """Tell the whole story, in order of exercise time."""
+    tagging = tagging_of(pack)
+    entries = [
+        *_control(history, evaluation),
+        *_injects(history, evaluation, names),
+        *_releases(history, tagging, names),
+        *_denials(history, names),
+        *_outcomes(evaluation, names),
+        *_breaches(evaluation, names),
+        *_consent(evaluation, names),
+        *_corrections(evaluation, names),
+        *_links(evaluation, names),
+    ]
+    order = list(STORY_KINDS)
+    # At one moment the cause is told before its effect: the kinds stand in that order, ENDEX last of all.
+    return tuple(sorted(entries, key=lambda each: (each.at_ms, each.text.startswith("ENDEX"), order.index(each.kind))))
+
+
+def _entry(
+    at_ms: int,
+    kind: StoryKind,
+    text: str,
+    *evidence: str,
+    wall_ms: int | None = None,
+    emphasis: bool = False,
+) -> StoryEntry:
+    return StoryEntry(at_ms=at_ms, wall_ms=wall_ms, kind=kind, text=text, emphasis=emphasis, evidence=evidence)
+
+
+def _control(history: History, evaluation: Evaluation) -> Iterator[StoryEntry]:
+    for moment in history.of_stage("startex"):
+        text = "STARTEX. EXERCISE EXERCISE EXERCISE."
+        yield _entry(moment.at_ms, "control", text, wall_ms=moment.wall_ms, emphasis=True)
+    for branch in evaluation.branches:
+        way = "its condition was met" if branch.outcome == "then" else "its condition was not met, so the other way"
+        then = list_text(branch.injects) if branch.injects else "nothing"
+        text = f"Branch {branch.branch}: {way}. Released: {then}. {branch.because[:1].upper()}{branch.because[1:]}."
+        yield _entry(branch.at_ms, "control", text, emphasis=True)
+    if evaluation.ended:
+        yield _entry(evaluation.end_ms, "control", "ENDEX.", wall_ms=evaluation.end_wall_ms, emphasis=True)
+    else:
+        text = "ENDEX was never recorded: the record stops here."
+        yield _entry(evaluation.end_ms, "control", text, wall_ms=evaluation.end_wall_ms, emphasis=True)
+
+
+def _injects(history: History, evaluation: Evaluation, names: Names) -> Iterator[StoryEntry]:
+    walls = {(moment.text("inject"), moment.at_ms): moment.wall_ms for moment in history.of_stage("inject_delivered")}
+    for inject in evaluation.injects:
+        told: dict[int, list[str]] = {}
+        for agency, at_ms in inject.delivered:
+            told.setdefault(at_ms, []).append(names.agency(agency))
+        for at_ms, agencies in told.items():
+            carried = f" It tells {list_text(names.fact(fact) for fact in inject.carries)}." if inject.carries else ""
+            text = f"Inject {inject.inject}, “{inject.title}” ({inject.mode}), reaches {list_text(agencies)}.{carried}"
+            yield _entry(at_ms, "inject", text, inject.inject, wall_ms=walls.get((inject.inject, at_ms)))
+        if not inject.delivered and inject.released_ms is not None:
+            text = f"Inject {inject.inject}, “{inject.title}”, is released and reaches nobody."
+            yield _entry(inject.released_ms, "inject", text, inject.inject, wall_ms=inject.released_wall_ms)
+
+
+def _releases(history: History, tagging: Tagging, names: Names) -> Iterator[StoryEntry]:
+    seen: set[str] = set()
+    for release in history.releases:
+        again = release.hid in seen
+        seen.add(release.hid)
+        # Requests, decisions and corrections are told in their own words below.
+        if release.kind in {"report", "answer", "rfi"} and release.act != "correct" and release.ref is None:
+            yield _entry(
+                release.at_ms,
+                "sharing",
+                _release_text(release, tagging, names, again=again),
+                release.hid,
+                wall_ms=release.wall_ms,
+            )
+    for moment in history.of_stage("acted"):
+        act = moment.text("act") or "acts"
+        text = f"{names.agency(moment.source)}: {act}, nothing sent. Reason: “{moment.text('reason')}”."
+        yield _entry(moment.at_ms, "sharing", text, moment.text("cause"), wall_ms=moment.wall_ms)
+
+
+def _release_text(release: Release, tagging: Tagging, names: Names, *, again: bool) -> str:
+    readers = list_text(names.agency(agency) for agency in release.audience)
+    facts = sorted(frozenset[str]().union(*(tagging.facts_of(release.hid, each) for each in release.portions)))
+    title = release.portions[0].title if release.portions else "a message"
+    verb = "releases again" if again else {"forward": "forwards"}.get(release.act, "reports")
+    text = f"{names.agency(release.agency)} {verb} “{title}” to {readers}"
+    text += f", telling {list_text(facts)}." if facts else ", telling no fact of the exercise."
+    return text + (f" Reason: “{release.reason}”." if release.reason else "")
+
+
+def _denials(history: History, names: Names) -> Iterator[StoryEntry]:
+    for moment in history.of_stage("intended"):
+        left_out = moment.fields.get("left_out") or {}
+        by_rule: dict[str, list[str]] = {}
+        for agency, rule in left_out.items():
+            by_rule.setdefault(str(rule), []).append(names.agency(str(agency)))
+        for rule, agencies in by_rule.items():
+            text = (
+                f"Before sending, {names.agency(moment.source)}'s node leaves out {list_text(agencies)}: "
+                f"{rule} does not allow it."
+            )
+            yield _entry(moment.at_ms, "rule", text, wall_ms=moment.wall_ms)
+    for moment in history.of_stage("refused", source="router"):
+        yield _refused(moment, names)
+
+
+def _refused(moment: Moment, names: Names) -> StoryEntry:
+    refusals = moment.fields.get("refusals") or ()
+    because = [f"{names.agency(str(each.get('recipient')))} by {each.get('rule')}" for each in refusals]
+    reason = f"not allowed to {list_text(because)}" if because else f"code {moment.text('code')}"
+    text = (
+        f"The router refuses a message of {names.agency(moment.text('originator'))}: {reason}. Nothing of it goes on."
+    )
+    return _entry(moment.at_ms, "rule", text, moment.text("hid"), wall_ms=moment.wall_ms, emphasis=True)
+
+
+def _outcomes(evaluation: Evaluation, names: Names) -> Iterator[StoryEntry]:
+    for need in evaluation.certain.needs:
+        cell, who, fact = need.cell, names.agency(need.agency), names.fact(need.fact)
+        evidence = [cell.source] if cell.source else []
+        if cell.state == "on time" and cell.known_ms is not None:
+            text = f"{who} knows {fact}, in time ({need.need})."
+            yield _entry(cell.known_ms, "outcome", text, *evidence, wall_ms=cell.known_wall_ms)
+        elif cell.state == "late" and cell.known_ms is not None:
+            over = length_text(cell.known_ms - (cell.due_ms or 0))
+            text = f"{who} knows {fact}, {over} too late ({need.need}). Main cause: {need.cause}."
+            yield _entry(cell.known_ms, "outcome", text, *evidence, wall_ms=cell.known_wall_ms, emphasis=True)
+        elif cell.state == "missed" and cell.due_ms is not None:
+            text = f"{fact} falls due at {who}, who will never learn it ({need.need}). Main cause: {need.cause}."
+            yield _entry(cell.due_ms, "outcome", text, emphasis=True)
+
+
+def _breaches(evaluation: Evaluation, names: Names) -> Iterator[StoryEntry]:
+    for each in evaluation.certain.disclosures:
+        if each.first:
+            text = (
+                f"{names.agency(each.agency)} can now read {names.fact(each.fact)}, which it must not have: "
+                f"{each.why} ({each.must_not}). Released by {names.agency(each.released_by)}."
+            )
+            yield _entry(each.at_ms, "breach", text, each.source, wall_ms=each.wall_ms, emphasis=True)
+
+
+def _consent(evaluation: Evaluation, names: Names) -> Iterator[StoryEntry]:
+    for request in evaluation.requests:
+        asker, originator = names.agency(request.asker), names.agency(request.originator)
+        text = f"{asker} asks {originator} for release: “{request.subject}”. Answer wanted by "
+        text += f"{clock_text(request.answer_by_ms)}."
+        yield _entry(request.asked_ms, "consent", text, request.hid, wall_ms=request.asked_wall_ms)
+        if request.decided_ms is not None:
+            cost = length_text(request.decided_ms - request.asked_ms)
+            conditions = f" Conditions: “{request.conditions}”." if request.conditions else ""
+            text = f"{originator} decides: {request.state}, after {cost}. Reason: “{request.reason}”.{conditions}"
+            yield _entry(request.decided_ms, "consent", text, request.hid, emphasis=True)
+        elif request.state == "lapsed":
+            text = f"{asker}'s request to {originator} lapses without an answer."
+            yield _entry(request.answer_by_ms, "consent", text, request.hid, emphasis=True)
+        if request.product_ms is not None and request.product is not None:
+            cost = length_text(request.product_ms - request.asked_ms)
+            text = f"{names.agency(request.reader)} holds what it asked for, {cost} after asking."
+            yield _entry(request.product_ms, "consent", text, request.product)
+
+
+def _corrections(evaluation: Evaluation, names: Names) -> Iterator[StoryEntry]:
+    for each in evaluation.corrections:
+        past = count_text(len(each.recipients), "agency has", "agencies have")
+        text = f"{names.agency(each.agency)} corrects an earlier report, which {past} had. Reason: “{each.reason}”."
+        yield _entry(each.released_ms, "correction", text, each.hid, each.corrects, emphasis=True)
+        for recipient in each.recipients:
+            if recipient.corrected_ms is not None:
+                late = length_text(recipient.corrected_ms - each.released_ms)
+                text = f"The correction reaches {names.agency(recipient.agency)}, {late} after its release."
+                yield _entry(recipient.corrected_ms, "correction", text, each.hid)
+
+
+def _links(evaluation: Evaluation, names: Names) -> Iterator[StoryEntry]:
+    for outage in evaluation.outages:
+        lasted = length_text(outage.end_ms - outage.begin_ms)
+        how_long = f"for {lasted}" if outage.restored else "and stays down to the end"
+        yield _entry(outage.begin_ms, "link", f"{names.agency(outage.agency)}'s link goes down {how_long}.")
