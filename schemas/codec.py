@@ -5,14 +5,16 @@ types and every second spelling of a value are refused, since two readers of the
 messages: msgpack readers keep the last of duplicate keys and accept integers in more bytes than they need.
 """
 
+import re
 from typing import Any, Final, NoReturn, TypeVar
 
 import msgpack
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from schemas.errors import Code, RemoteError
+from schemas.limits import ARRAY_ITEMS_MAX
 
-_ARRAY_ITEMS_MAX: Final = 4_096  # a bundle of 4,096 agencies; each shape bounds itself more tightly
+_ARRAY_TOO_LONG: Final = re.compile(r"(\d+) exceeds max_array_len")
 
 T = TypeVar("T")
 
@@ -32,7 +34,7 @@ def unpack(received: bytes, *, bytes_max: int) -> Any:
         bytes_max: The limit of this shape, checked before anything is parsed.
 
     Raises:
-        RemoteError: In this order TOO_BIG, then TRUNCATED, TRAILING, BAD_TYPE, DEPTH or BAD_UTF8, then
+        RemoteError: In this order TOO_BIG, then TRUNCATED, TRAILING, BAD_TYPE, DEPTH, BAD_UTF8 or LIMIT, then
             NOT_CANONICAL.
     """
     if len(received) > bytes_max:
@@ -52,7 +54,7 @@ def _parse(received: bytes) -> Any:
             received,
             raw=False,
             use_list=False,
-            max_array_len=_ARRAY_ITEMS_MAX,
+            max_array_len=ARRAY_ITEMS_MAX,
             max_map_len=0,
             max_ext_len=0,
             object_pairs_hook=_refuse_map,
@@ -70,12 +72,16 @@ def _parse(received: bytes) -> Any:
         msg = "a text is not UTF-8"
         raise RemoteError(Code.BAD_UTF8, msg) from error
     except ValueError as error:
-        raise _value_error(error) from error
+        raise _value_error(error, len(received)) from error
 
 
-def _value_error(error: ValueError) -> RemoteError:
+def _value_error(error: ValueError, size: int) -> RemoteError:
     """Sort msgpack's ValueErrors: a length limit, a foreign format byte, or an early end of input."""
     text = str(error)
+    too_long = _ARRAY_TOO_LONG.match(text)
+    # An item takes a byte at least, so an array of more items than there are bytes is one that ends too early.
+    if too_long and int(too_long[1]) <= size:
+        return RemoteError(Code.LIMIT, f"an array of {too_long[1]} items where at most {ARRAY_ITEMS_MAX} are allowed")
     if "exceeds max_map_len" in text or "exceeds max_ext_len" in text or isinstance(error, msgpack.FormatError):
         return RemoteError(Code.BAD_TYPE, "a map, an extension or a reserved byte stands in the message")
     return RemoteError(Code.TRUNCATED, "the message ends before it is complete")

@@ -105,4 +105,4 @@ class Envelope(NamedTuple):
 class Wraps(NamedTuple):
     """A named home for the packed list of wraps; packed as the bare list."""
 
-    items: Annotated[tuple[Wrap, ...], Field(max_length=WRAPS_MAX)]
+    items: Annotated[tuple[Wrap, ...], Field(min_length=1, max_length=WRAPS_MAX)]

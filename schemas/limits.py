@@ -14,6 +14,8 @@ ENVELOPE_BYTES_MAX: Final = 256 * 1024
 HEADER_BYTES_MAX: Final = 4 * 1024  # 16 signers and 32 commitments take 1.7 KiB
 DISCLOSURE_BYTES_MAX: Final = 4 * 1024  # a label whose six lists are full takes more: such a label is refused
 BUNDLE_BYTES_MAX: Final = 768 * 1024  # leaves room for its frame; 1,000 agencies take about 250 KiB
+NESTING_DEPTH_MAX: Final = 1_024  # where msgpack's reader stops; no shape of ours is deeper than eight
+ARRAY_ITEMS_MAX: Final = 4_096  # the longest list of any shape is that of a text's passages
 
 AGENCY_ID_CHARS_MAX: Final = 32  # an id is also an MQTT client id and a topic level
 SIGNERS_MAX: Final = 16

@@ -12,7 +12,7 @@ from schemas.errors import Code, RemoteError
 from schemas.frames import Announcement, BoxKeyStatement
 from schemas.limits import BOX_EPOCH_MS, BOX_EPOCH_OVERLAP_MS, CLOCK_SKEW_MS_MAX
 from sealing.keys import BoxPair, SignPair, admit_box_key, admit_sign_key
-from sealing.primitives import SIGN_BOX, sign, verify
+from sealing.primitives import SIGN_BOX, sign, verify_any
 
 _STATEMENT_BYTES_MAX = 256
 _EPOCHS_KEPT = 4  # the current one, the next, and two that may still be in flight
@@ -45,6 +45,8 @@ class SignDirectory:
                     msg = f"{agency.agency} and {owners[key.key]} share a sign key"
                     raise RemoteError(Code.KEY_WEAK, msg)
             self._agencies[agency.agency] = agency
+        for router in bundle.routers:
+            admit_sign_key(router.key.key)
 
     def keys_of(self, agency: str, *, sealed_at: int, arrived_at: int) -> tuple[bytes, ...]:
         """Return the keys that may have signed a message of the agency, newest first.
@@ -82,14 +84,7 @@ class SignDirectory:
         Raises:
             RemoteError: UNKNOWN_SENDER, KEY_REVOKED, KEY_TIME or BAD_SIG.
         """
-        *others, last = self.keys_of(agency, sealed_at=at[0], arrived_at=at[1])
-        for key in others:
-            try:
-                verify(key, purpose, content, signature)
-            except RemoteError:
-                continue
-            return
-        verify(last, purpose, content, signature)
+        verify_any(self.keys_of(agency, sealed_at=at[0], arrived_at=at[1]), purpose, content, signature)
 
 
 def _is_revoked(key: SignKey, arrived_at: int) -> bool:

@@ -47,11 +47,10 @@ class OpenedPortion(NamedTuple):
 
 
 def my_wrap(received: Received, *, me: str) -> Wrap:
-    """Return the wrap that is made for this reader.
+    """Return the wrap that is made for this reader; it proves itself when it is opened, whatever else is here.
 
     Raises:
         NotForMeError: If there is none.
-        RemoteError: WRAPS_HASH is not checked here: a reader sees its own wrap only, which authenticates itself.
     """
     for wrap in received.wraps:
         if wrap.to == me:

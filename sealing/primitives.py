@@ -5,6 +5,7 @@ all context in the derivation of the key, so nonces are fixed and the additional
 """
 
 import hashlib
+from collections.abc import Sequence
 from typing import Final
 
 from nacl import bindings
@@ -65,6 +66,28 @@ def verify(public: bytes, purpose: bytes, content: bytes, signature: bytes, *, c
     except (CryptoError, ValueError) as error:
         msg = "the signature does not verify"
         raise RemoteError(code, msg) from error
+
+
+def verify_any(publics: Sequence[bytes], purpose: bytes, content: bytes, signature: bytes) -> None:
+    """Prove that the holder of one of these keys signed; while keys overlap, a signer may use either.
+
+    Args:
+        publics: At least one key.
+        purpose: As for ``verify``.
+        content: As for ``verify``.
+        signature: As for ``verify``.
+
+    Raises:
+        RemoteError: BAD_SIG.
+    """
+    *others, last = publics
+    for public in others:
+        try:
+            verify(public, purpose, content, signature)
+        except RemoteError:
+            continue
+        return
+    verify(last, purpose, content, signature)
 
 
 def encrypt(key: bytes, plaintext: bytes, *, nonce: bytes = NONCE_ZERO) -> bytes:

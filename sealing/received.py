@@ -20,7 +20,7 @@ from schemas.limits import (
 )
 from sealing.directory import SignDirectory
 from sealing.portions import check_blob, decoy, read_disclosure
-from sealing.primitives import PERSON_HID, PERSON_PORTION, PERSON_WRAPS, SIGN_COSIGN, SIGN_RELEASE, digest, verify
+from sealing.primitives import PERSON_HID, PERSON_PORTION, PERSON_WRAPS, SIGN_COSIGN, SIGN_RELEASE, digest, verify_any
 
 
 class DisclosedPortion(NamedTuple):
@@ -93,22 +93,17 @@ def check_author(received: Received, *, signers: SignDirectory, arrived_at: int)
     """Prove that the originator released exactly this, and that each co-signature present is its co-signer's.
 
     Raises:
-        RemoteError: UNKNOWN_SENDER, KEY_REVOKED, KEY_TIME, WRAPS_HASH, BAD_SIG or BAD_COSIG.
+        RemoteError: UNKNOWN_SENDER, KEY_REVOKED, KEY_TIME, BAD_SIG or BAD_COSIG.
     """
     header, envelope = received.header, received.envelope
-    at = (header.ts, arrived_at)
     keys = signers.keys_of(header.by[0], sealed_at=header.ts, arrived_at=arrived_at)
     for cosigner in header.by[1:]:
         signers.keys_of(cosigner, sealed_at=header.ts, arrived_at=arrived_at)
-    signed = received.hid + envelope.wraps_hash
-    if len(keys) == 1:
-        verify(keys[0], SIGN_RELEASE, signed, envelope.signature)
-    else:
-        signers.verify(header.by[0], SIGN_RELEASE, signed, envelope.signature, at=at)
+    verify_any(keys, SIGN_RELEASE, received.hid + envelope.wraps_hash, envelope.signature)
     for cosigner, cosignature in zip(header.by[1:], envelope.cosignatures, strict=True):
         if cosignature is not None:
             try:
-                signers.verify(cosigner, SIGN_COSIGN, received.hid, cosignature, at=at)
+                signers.verify(cosigner, SIGN_COSIGN, received.hid, cosignature, at=(header.ts, arrived_at))
             except RemoteError as error:
                 raise RemoteError(Code.BAD_COSIG, str(error)) from error
 

@@ -10,7 +10,7 @@ from schemas.errors import Code, RemoteError
 from schemas.frames import RouterVerdict, VerdictMessage
 from schemas.limits import BUNDLE_BYTES_MAX, FRAME_BYTES_MAX, PROTOCOL_VERSION
 from sealing.keys import SignPair, admit_sign_key
-from sealing.primitives import SIGN_BUNDLE, SIGN_VERDICT, sign, verify
+from sealing.primitives import SIGN_BUNDLE, SIGN_VERDICT, sign, verify, verify_any
 
 
 def sign_bundle(bundle: Bundle, authorities: dict[str, SignPair]) -> bytes:
@@ -90,8 +90,9 @@ def read_verdict(message: VerdictMessage, *, bundle: Bundle, now_ms: int) -> Rou
     if not valid:
         msg = f"{verdict.router} had no valid key then"
         raise RemoteError(Code.KEY_TIME, msg)
-    if any(key.revoked is not None and now_ms >= key.revoked for key in valid):
+    usable = [key for key in valid if key.revoked is None or now_ms < key.revoked]
+    if not usable:
         msg = f"the key of {verdict.router} is revoked"
         raise RemoteError(Code.KEY_REVOKED, msg)
-    verify(valid[-1].key, SIGN_VERDICT, message.statement, message.signature)
+    verify_any([key.key for key in usable], SIGN_VERDICT, message.statement, message.signature)
     return verdict
