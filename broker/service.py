@@ -16,16 +16,13 @@ from broker.application import Attachment, Credentials, Publication
 from broker.quota import Quotas
 from broker.router import Arrival, BundleSigned, FrameArrived, Outcome, Router, SessionEnded
 from schemas.errors import RemoteError, StoreError
-from schemas.frames import DownMessage, read_up_frame, write_frame
-from schemas.limits import FRAME_BYTES_MAX, FRAME_MESSAGES_MAX
+from schemas.frames import gather_frames, read_up_frame
 from transport.clock import Clock
 
 log = logging.getLogger(__name__)
 
 _ARRIVALS_WAITING_MAX: Final = 2_048  # frames that wait for the disk; beyond this a publisher waits for its PUBACK
 _BATCH_ARRIVALS_MAX: Final = 100  # one sync for at most this many: about 5 ms of work
-_FRAME_ROOM_BYTES: Final = FRAME_BYTES_MAX - 4 * 1024  # the frame's own arrays
-_MESSAGE_OVERHEAD_BYTES: Final = 256  # type, numbers and array headers around a message's bytes
 _CLOSE_QUOTA: Final = 0x97
 _CLOSE_NOT_AUTHORISED: Final = 0x87
 _CLOSE_BUSY: Final = 0x89
@@ -171,7 +168,7 @@ class BrokerService:
             attachment = self._attachments.get(agency)
             if attachment is None:
                 continue
-            for frame in frames_of(messages):
+            for frame in gather_frames(messages):
                 if not attachment.send(frame):
                     # It reads too slowly for its own window. Its rows are safe; it says hello when it is back.
                     log.warning("session.slow", extra={"agency": agency})
@@ -181,20 +178,3 @@ class BrokerService:
             attachment = self._attachments.get(agency)
             if attachment is not None:
                 attachment.close(_CLOSE_NOT_AUTHORISED)
-
-
-def frames_of(messages: list[DownMessage]) -> list[bytes]:
-    """Gather messages into as few frames as the limits allow, in order."""
-    frames: list[bytes] = []
-    gathered: list[DownMessage] = []
-    size = 0
-    for message in messages:
-        weight = _MESSAGE_OVERHEAD_BYTES + sum(len(part) for part in message if isinstance(part, bytes))
-        if gathered and (size + weight > _FRAME_ROOM_BYTES or len(gathered) == FRAME_MESSAGES_MAX):
-            frames.append(write_frame(tuple(gathered)))
-            gathered, size = [], 0
-        gathered.append(message)
-        size += weight
-    if gathered:
-        frames.append(write_frame(tuple(gathered)))
-    return frames

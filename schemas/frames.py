@@ -4,6 +4,7 @@ A frame gathers what a few milliseconds bring, since one MQTT publish costs more
 delivery. Every message begins with its type.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import Field
@@ -24,6 +25,8 @@ from schemas.limits import (
 from schemas.names import AgencyId, BoxPublicKey, Hash, Millis, Signature, Uint, Word
 
 _FRAME_FIELDS: Final = 2
+_FRAME_ROOM_BYTES: Final = FRAME_BYTES_MAX - 4 * 1024  # the frame's own arrays
+_MESSAGE_OVERHEAD_BYTES: Final = 256  # type, numbers and array headers around a message's bytes
 _STATEMENT_BYTES_MAX: Final = 128 * 1024  # a verdict that names 1,000 readers
 
 
@@ -185,6 +188,23 @@ DOWN_SHAPES: Final[dict[str, type[Any]]] = {
 def write_frame(messages: tuple[UpMessage | DownMessage, ...]) -> bytes:
     """Gather messages into one frame."""
     return pack((PROTOCOL_VERSION, messages))
+
+
+def gather_frames(messages: Sequence[UpMessage | DownMessage]) -> list[bytes]:
+    """Gather messages into as few frames as the limits allow, in order."""
+    frames: list[bytes] = []
+    gathered: list[UpMessage | DownMessage] = []
+    size = 0
+    for message in messages:
+        weight = _MESSAGE_OVERHEAD_BYTES + sum(len(part) for part in message if isinstance(part, bytes))
+        if gathered and (size + weight > _FRAME_ROOM_BYTES or len(gathered) == FRAME_MESSAGES_MAX):
+            frames.append(write_frame(tuple(gathered)))
+            gathered, size = [], 0
+        gathered.append(message)
+        size += weight
+    if gathered:
+        frames.append(write_frame(tuple(gathered)))
+    return frames
 
 
 def read_up_frame(received: bytes) -> tuple[UpMessage, ...]:

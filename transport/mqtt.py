@@ -13,6 +13,7 @@ from typing import Final
 import aiomqtt
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 
 from schemas.errors import LinkError
 from schemas.limits import DELIVERY_WINDOW, FRAME_BYTES_MAX
@@ -95,9 +96,9 @@ def _client(address: MqttAddress) -> aiomqtt.Client:
     )
 
 
-def _check_granted(granted: object, address: MqttAddress) -> None:
-    codes = granted if isinstance(granted, list | tuple) else [granted]
-    if any(getattr(code, "value", code) >= _REFUSED_FROM for code in codes):
+def _check_granted(granted: tuple[int, ...] | list[ReasonCode], address: MqttAddress) -> None:
+    codes = [code if isinstance(code, int) else code.value for code in granted]
+    if any(code >= _REFUSED_FROM for code in codes):
         msg = f"the broker does not let {address.agency} listen on {down_topic(address.agency)}"
         raise LinkError(msg, remedy="check the broker's access list")
 

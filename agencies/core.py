@@ -1,0 +1,148 @@
+"""A node judges what arrives: who made it, is it fresh, is it for me, does it open, may I have it.
+
+Pure: bytes, a number for the time and a memory to ask; out comes a judgement. The order of checks is that of
+docs/spec/envelope.md. To the outside all failures look alike; the code is for the node's own log.
+"""
+
+from agencies.keyring import Keys
+from agencies.state import Accepted, Duplicate, Judged, Misrelease, NodeState, Rejected
+from policy.audience import audience_mask
+from policy.community import Community
+from policy.decide import decide
+from policy.verdict import Action
+from schemas.bundle import Bundle
+from schemas.envelope import Wrap
+from schemas.errors import Code, RemoteError
+from schemas.limits import REPLAY_WINDOW_MESSAGES
+from sealing.directory import BoxDirectory, SignDirectory
+from sealing.opening import OpenedPortion, my_wrap, open_portions, unwrap
+from sealing.pairs import PairKeys
+from sealing.received import Received, check_author, check_disclosures, check_times, read_envelope
+
+
+class NodeCore:
+    """Judges arrivals by one version of the community bundle."""
+
+    def __init__(self, *, keys: Keys, bundle: Bundle) -> None:
+        self.agency = keys.agency
+        self.keys = keys
+        self.boxes = BoxDirectory()
+        self.pairs = PairKeys(keys.agency)
+        self.install(bundle)
+
+    def install(self, bundle: Bundle) -> None:
+        """Judge by this bundle from now on.
+
+        Raises:
+            InputError: If it contradicts itself.
+            RemoteError: KEY_WEAK if it holds a degenerate or shared key.
+        """
+        self.community = Community.compile(bundle)
+        self.signers = SignDirectory(bundle)
+        self.bundle = bundle
+
+    @property
+    def lowest_level(self) -> str:
+        """The lowest level of the community's lattice."""
+        return self.bundle.levels[0]
+
+    def judge(self, envelope: bytes, *, now_ms: int, state: NodeState) -> Judged:
+        """Judge one arrival.
+
+        Args:
+            envelope: The bytes as they came.
+            now_ms: Unix ms, one reading for the whole judgement.
+            state: The node's memory.
+        """
+        try:
+            received = read_envelope(envelope)
+        except RemoteError as error:
+            return Rejected(hid=None, originator=None, code=error.code, stage=error.stage)
+        try:
+            return self._judge(received, now_ms=now_ms, state=state)
+        except RemoteError as error:
+            return Rejected(hid=received.hid, originator=received.originator, code=error.code, stage=error.stage)
+
+    def _judge(self, received: Received, *, now_ms: int, state: NodeState) -> Judged:
+        check_author(received, signers=self.signers, arrived_at=now_ms)
+        check_disclosures(received, every_place=False)
+        wrap = my_wrap(received, me=self.agency)
+        originator = received.originator
+        highest = state.highest_seq(originator)
+        if self._check_sequence(received, wrap, highest, state):
+            return Duplicate(hid=received.hid)
+        check_times(received.header, now_ms=now_ms)
+        self._check_reference(received, state)
+        theirs = self.boxes.at_epoch(originator, wrap.from_epoch, now_ms=now_ms)
+        mine = self.keys.at_epoch(wrap.to_epoch)
+        keys = unwrap(received, wrap, pair_key=self.pairs.from_originator(mine, originator, theirs))
+        opened = open_portions(received, keys)
+        permitted, misreleases = self._check_clearance(received, opened, now_ms=now_ms)
+        return Accepted(
+            hid=received.hid,
+            header=received.header,
+            originator=originator,
+            seq=wrap.seq,
+            bits=wrap.bits,
+            portions=permitted,
+            misreleases=misreleases,
+            missing=max(0, wrap.seq - highest - 1),
+        )
+
+    def _check_sequence(self, received: Received, wrap: Wrap, highest: int, state: NodeState) -> bool:
+        """Tell whether this very message came before.
+
+        Raises:
+            RemoteError: EQUIVOCATION if another message came under this number, SEQUENCE below the window.
+        """
+        before = state.seen(received.originator, wrap.seq)
+        if before == received.hid:
+            return True
+        if before is not None:
+            msg = f"{received.originator} used sequence number {wrap.seq} for another message"
+            raise RemoteError(Code.EQUIVOCATION, msg)
+        if wrap.seq + REPLAY_WINDOW_MESSAGES <= highest:
+            msg = f"sequence number {wrap.seq} of {received.originator} lies below the window"
+            raise RemoteError(Code.SEQUENCE, msg)
+        return False
+
+    def _check_reference(self, received: Received, state: NodeState) -> None:
+        """A correction or recall of somebody else's message has no effect here."""
+        header = received.header
+        held = state.held(header.ref) if header.ref is not None else None
+        if header.kind in {"report", "recall"} and held is not None and held.originator != header.by[0]:
+            msg = f"{header.by[0]} refers to a message that is not its own"
+            raise RemoteError(Code.REFERENCE, msg)
+        again = state.held(received.hid)
+        if again is not None and again.recalled:
+            msg = "the message was recalled by its originator"
+            raise RemoteError(Code.RECALLED, msg)
+
+    def _check_clearance(
+        self, received: Received, opened: tuple[OpenedPortion, ...], *, now_ms: int
+    ) -> tuple[tuple[OpenedPortion, ...], tuple[Misrelease, ...]]:
+        """Keep what this agency may have by its own reading of the policy, and name the rest.
+
+        Policy is asked as of the sealing and as of now: the router decided somewhere in between.
+        """
+        position = self.community.position(self.agency)
+        permitted: list[OpenedPortion] = []
+        misreleases: list[Misrelease] = []
+        for portion in opened:
+            masks = (
+                audience_mask(portion.label, originator=received.originator, at_ms=at_ms, community=self.community)
+                for at_ms in (now_ms, received.header.ts)
+            )
+            if position is not None and any(mask >> position & 1 for mask in masks):
+                permitted.append(portion)
+                continue
+            verdict = decide(
+                portion.label,
+                originator=received.originator,
+                recipient=self.agency,
+                action=Action.RELEASE,
+                at_ms=now_ms,
+                community=self.community,
+            )
+            misreleases.append(Misrelease(place=portion.place, label=portion.label, rule=verdict.rule))
+        return tuple(permitted), tuple(misreleases)

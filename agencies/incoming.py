@@ -1,0 +1,349 @@
+"""Receiving, the synchronous half: what a frame's messages do to the node, all in one transaction.
+
+Verify, write, then receipt and ack: a delivery that is acked is in the inbox or has been judged and logged, and
+never leaves the feed stuck. Runs on the thread that has the node's store.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, assert_never
+
+from agencies.core import NodeCore
+from agencies.outgoing import Moment, describe
+from agencies.state import Accepted, Duplicate, HeldMessage, Rejected
+from agencies.store import NodeStore
+from schemas.bundle import TrustRoot
+from schemas.errors import RemoteError, SandiwaraError
+from schemas.frames import (
+    Ack,
+    Announcement,
+    BundleMessage,
+    ChunkMessage,
+    ChunkRequest,
+    Delivery,
+    DownMessage,
+    Hello,
+    Resume,
+    UpMessage,
+    VerdictMessage,
+)
+from schemas.report import PortionContent
+from schemas.workflow import DecisionContent, ReceiptContent, ReceiptItem, ReceiptStatus, RequestContent
+from sealing.opening import Content, finish_chunked
+from sealing.portions import chunk_hash, manifest_hashes
+from sealing.statements import read_bundle, read_verdict
+
+LAST_DSEQ = "last_dseq"
+_CHUNKS_ASKED = 2  # on their way from the router at a time: half a MiB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """Something new for the desk: a message, or the rest of one whose large portions have come."""
+
+    hid: bytes
+    kind: str
+    originator: str
+    ref: bytes | None
+    contents: tuple[tuple[int, Content], ...]  # by place
+
+
+@dataclass(slots=True)
+class Effects:
+    """What follows from a frame: replies to send, news for the desk, verdicts that came, and whether to resume anew."""
+
+    replies: list[UpMessage] = field(default_factory=list)
+    arrivals: list[Arrival] = field(default_factory=list)
+    settled: int = 0
+    owed: bool = False
+    resume: bool = False
+    bundle_installed: bool = False
+
+
+class Incoming:
+    """What a node receives."""
+
+    def __init__(self, *, core: NodeCore, store: NodeStore, root: TrustRoot) -> None:
+        self._core = core
+        self._store = store
+        self._root = root
+
+    def hello(self) -> Hello:
+        """Return the hello that says what this node holds."""
+        return Hello("hello", self._store.value(LAST_DSEQ), self._core.bundle.version)
+
+    def take(self, messages: tuple[DownMessage, ...], moment: Moment) -> Effects:
+        """Take a frame's messages in order.
+
+        Raises:
+            StoreError: If the disk is full; then nothing of the frame was taken, and it will be sent again.
+        """
+        effects = Effects()
+        with self._store.transaction():
+            before = self._store.value(LAST_DSEQ)
+            for message in messages:
+                self._message(message, effects, moment)
+                if effects.resume:
+                    break
+            held = self._store.value(LAST_DSEQ)
+            if held != before or any(isinstance(message, Delivery) for message in messages):
+                effects.replies.append(Ack("ack", held))
+            effects.owed = self._store.owes()
+        return effects
+
+    def note_opened(self, held: HeldMessage, *, stage: str, moment: Moment, fields: dict[str, Any]) -> None:
+        """Note that the desk has read or acknowledged a message, and owe its originator the receipt."""
+        with self._store.transaction():
+            if stage == "opened" and not self._store.mark_opened(held.hid, at=moment.at_ms):
+                return
+            self._write(stage, moment, hid=held.hid.hex(), **fields)
+            status: ReceiptStatus = "acknowledged" if stage == "acknowledged" else "opened"
+            self._owe(held.originator, held.hid, held.bits, status, moment)
+
+    def ask_pending(self) -> list[UpMessage]:
+        """Return the requests for chunks that are still missing; after a new link."""
+        wanted: list[UpMessage] = []
+        for hid, place in self._store.all_pending():
+            wanted += self._wants(hid, place)
+        return wanted
+
+    def _message(self, message: DownMessage, effects: Effects, moment: Moment) -> None:
+        match message:
+            case Resume():
+                self._resume(message, moment)
+            case Delivery():
+                self._delivery(message, effects, moment)
+            case VerdictMessage():
+                self._verdict(message, effects, moment)
+            case ChunkMessage():
+                self._chunk(message, effects, moment)
+            case ChunkRequest():
+                self._chunk_wanted(message, effects)
+            case BundleMessage():
+                self._bundle(message, effects, moment)
+            case Announcement():
+                self._announcement(message, moment)
+            case _:
+                assert_never(message)
+
+    # Deliveries.
+
+    def _resume(self, message: Resume, moment: Moment) -> None:
+        held = self._store.value(LAST_DSEQ)
+        if message.dseq > held + 1:
+            # The router took an ack that this disk has forgotten: an old copy of the file was put back.
+            self._write("gap", moment, deliveries=message.dseq - held - 1)
+        self._store.keep_value(LAST_DSEQ, max(0, message.dseq - 1))
+
+    def _delivery(self, message: Delivery, effects: Effects, moment: Moment) -> None:
+        held = self._store.value(LAST_DSEQ)
+        if message.dseq <= held:
+            return
+        if message.dseq > held + 1:
+            # Something was lost under way; deliveries are numbered without gaps, so it can be asked for.
+            effects.resume = True
+            return
+        self._store.keep_value(LAST_DSEQ, message.dseq)
+        if not message.envelope:
+            return
+        judged = self._core.judge(message.envelope, now_ms=moment.at_ms, state=self._store)
+        match judged:
+            case Accepted():
+                self._accepted(judged, effects, moment)
+            case Rejected():
+                hid = judged.hid.hex() if judged.hid is not None else None
+                self._write("rejected", moment, hid=hid, code=judged.code, stage_failed=judged.stage)
+            case Duplicate():
+                self._write("duplicate", moment, hid=judged.hid.hex())
+            case _:
+                assert_never(judged)
+
+    def _accepted(self, accepted: Accepted, effects: Effects, moment: Moment) -> None:
+        header, hid = accepted.header, accepted.hid
+        self._store.keep_arrival(accepted)
+        self._write(
+            "delivered", moment, hid=hid.hex(), kind=header.kind, originator=accepted.originator, bits=accepted.bits
+        )
+        if accepted.missing:
+            self._write("missing", moment, originator=accepted.originator, messages=accepted.missing)
+        for item in accepted.misreleases:
+            self._write("misreleased", moment, hid=hid.hex(), originator=accepted.originator, rule=item.rule)
+            self._owe(accepted.originator, hid, 1 << item.place, "misreleased", moment)
+        if header.kind == "receipt":
+            self._receipts(accepted, moment)
+            return
+        if header.kind == "recall":
+            self._recalled(accepted, moment)
+            return
+        opened = tuple((portion.place, portion.content) for portion in accepted.portions if portion.content is not None)
+        for portion in accepted.portions:
+            if portion.chunks:
+                effects.replies += self._wants(hid, portion.place)
+        if opened:
+            arrival = Arrival(
+                hid=hid, kind=header.kind, originator=accepted.originator, ref=header.ref, contents=opened
+            )
+            self._opened(arrival, effects, moment)
+
+    def _opened(self, arrival: Arrival, effects: Effects, moment: Moment) -> None:
+        hid, kind, originator, ref = arrival.hid, arrival.kind, arrival.originator, arrival.ref
+        labels = {portion.place: portion.label for portion in self._store.portions(hid)}
+        bits = sum(1 << place for place, _ in arrival.contents)
+        self._write(
+            "verified",
+            moment,
+            hid=hid.hex(),
+            kind=kind,
+            originator=originator,
+            ref=ref.hex() if ref else None,
+            bits=bits,
+            portions=[
+                {"place": place, **describe(labels[place], content)}
+                for place, content in arrival.contents
+                if isinstance(content, PortionContent)
+            ],
+        )
+        if ref is not None and kind == "report" and self._store.held(ref) is not None:
+            self._write("superseded", moment, hid=ref.hex(), by=hid.hex())
+        self._owe(originator, hid, bits, "delivered", moment)
+        effects.arrivals.append(arrival)
+
+    def _receipts(self, accepted: Accepted, moment: Moment) -> None:
+        for portion in accepted.portions:
+            if not isinstance(portion.content, ReceiptContent):
+                continue
+            for item in portion.content.items:
+                # A receipt counts from an agency to which the message was released, and from nobody else.
+                if accepted.originator not in self._store.released_to(item.hid):
+                    self._write("rejected", moment, hid=accepted.hid.hex(), code="REFERENCE", stage_failed="policy")
+                elif self._store.keep_receipt(
+                    item.hid, accepted.originator, status=item.status, bits=item.bits, at=item.at
+                ):
+                    self._write(
+                        "receipt",
+                        moment,
+                        hid=item.hid.hex(),
+                        reader=accepted.originator,
+                        status=item.status,
+                        bits=item.bits,
+                        reported_ms=item.at,
+                    )
+
+    def _recalled(self, accepted: Accepted, moment: Moment) -> None:
+        ref = accepted.header.ref
+        if ref is None:
+            return
+        bits = self._store.mark_recalled(ref)
+        self._write("recalled", moment, hid=ref.hex(), by=accepted.hid.hex())
+        self._owe(accepted.originator, ref, bits, "purged", moment)
+
+    # Verdicts, chunks, bundles and keys.
+
+    def _verdict(self, message: VerdictMessage, effects: Effects, moment: Moment) -> None:
+        try:
+            verdict = read_verdict(message, bundle=self._core.bundle, now_ms=moment.at_ms)
+        except RemoteError as error:
+            self._write("rejected", moment, hid=None, code=error.code, stage_failed=error.stage)
+            return
+        if not self._store.settle(verdict.hid, verdict.wraps_hash, state=verdict.outcome, code=verdict.code):
+            return
+        effects.settled += 1
+        if verdict.outcome == "accepted":
+            self._write("accepted", moment, hid=verdict.hid.hex())
+            return
+        refusals = [
+            {"place": item.place, "reader": item.reader, "rule": item.rule, "reason": item.reason}
+            for item in verdict.refusals
+        ]
+        self._write("refused", moment, hid=verdict.hid.hex(), code=verdict.code, refusals=refusals)
+
+    def _wants(self, hid: bytes, place: int) -> list[UpMessage]:
+        pending = self._store.pending(hid, place)
+        if pending is None:
+            return []
+        missing = [number for number in range(pending.opened.chunks) if number not in pending.held]
+        return [ChunkRequest("want", hid, place, number) for number in missing[:_CHUNKS_ASKED]]
+
+    def _chunk(self, message: ChunkMessage, effects: Effects, moment: Moment) -> None:
+        pending = self._store.pending(message.hid, message.place)
+        if pending is None or message.number >= pending.opened.chunks:
+            return
+        if chunk_hash(message.ciphertext) != manifest_hashes(pending.opened.blob)[message.number]:
+            self._write("rejected", moment, hid=message.hid.hex(), code="CHUNK", stage_failed="payload")
+            return
+        self._store.keep_chunk(message.hid, message.place, message.number, message.ciphertext)
+        held = pending.held | {message.number: message.ciphertext}
+        if len(held) < pending.opened.chunks:
+            effects.replies += self._wants(message.hid, message.place)[-1:]
+            return
+        chunks = tuple(held[number] for number in range(pending.opened.chunks))
+        try:
+            content = finish_chunked(pending.kind, pending.opened, chunks)  # type: ignore[arg-type] # checked on arrival
+        except RemoteError as error:
+            self._write("rejected", moment, hid=message.hid.hex(), code=error.code, stage_failed=error.stage)
+            return
+        self._store.complete(message.hid, message.place, content)
+        held_message = self._store.held(message.hid)
+        if held_message is not None:
+            arrival = Arrival(
+                hid=message.hid,
+                kind=pending.kind,
+                originator=held_message.originator,
+                ref=None,
+                contents=((message.place, content),),
+            )
+            self._opened(arrival, effects, moment)
+
+    def _chunk_wanted(self, message: ChunkRequest, effects: Effects) -> None:
+        sealed = self._store.sealed(message.hid)
+        portions = () if sealed is None else sealed.portions
+        for portion in portions:
+            if portion.place == message.place and message.number < len(portion.chunks):
+                ciphertext = portion.chunks[message.number]
+                effects.replies.append(ChunkMessage("chunk", message.hid, message.place, message.number, ciphertext))
+
+    def _bundle(self, message: BundleMessage, effects: Effects, moment: Moment) -> None:
+        version = self._core.bundle.version
+        try:
+            bundle = read_bundle(message.signed_bundle, root=self._root, now_ms=moment.at_ms, held_version=version)
+            self._core.install(bundle)
+        except SandiwaraError as error:
+            code = error.code if isinstance(error, RemoteError) else "CONTENT"
+            self._write("rejected", moment, hid=None, code=code, stage_failed="bundle")
+            return
+        self._store.keep_bundle(bundle.version, message.signed_bundle)
+        effects.bundle_installed = True
+        self._write("bundle", moment, version=bundle.version)
+
+    def _announcement(self, message: Announcement, moment: Moment) -> None:
+        try:
+            statement = self._core.boxes.admit(message, signers=self._core.signers, now_ms=moment.at_ms)
+        except RemoteError as error:
+            self._write("rejected", moment, hid=None, code=error.code, stage_failed=error.stage)
+            return
+        self._store.keep_announcement(statement.agency, statement.epoch, message)
+
+    def _owe(self, originator: str, hid: bytes, bits: int, status: ReceiptStatus, moment: Moment) -> None:
+        self._store.owe_receipt(originator, ReceiptItem(hid, bits, status, moment.at_ms))
+
+    def _write(self, stage: str, moment: Moment, **fields: Any) -> None:
+        self._store.journal.write(stage, at_ms=moment.at_ms, machine_ms=moment.machine_ms, **fields)
+
+
+def workflow_fields(content: Content) -> dict[str, Any]:
+    """Return what the journal says of a request or decision that the desk has opened."""
+    match content:
+        case RequestContent():
+            return {"reader": content.reader, "subject": content.subject}
+        case DecisionContent():
+            return {"outcome": content.outcome, "reason": content.reason, "conditions": content.conditions}
+        case _:
+            return {}
+
+
+def readmit(core: NodeCore, announcements: list[Announcement]) -> None:
+    """Take up the box keys that were kept before a restart; what no longer fits the bundle is passed over."""
+    for announcement in announcements:
+        try:
+            core.boxes.readmit(announcement, signers=core.signers)
+        except RemoteError:
+            continue

@@ -1,0 +1,57 @@
+"""A node's own log of what it did and saw, each entry chained to the one before by its hash.
+
+It is the node's evidence: the after-action report is made from these logs and the router's, which were kept apart.
+It names messages, places, passages and rules, and never holds a text; of what this agency could not read it holds
+nothing at all, since nothing of it ever arrived.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from sealing.primitives import digest
+
+_PERSON_JOURNAL = b"sw1 journal"
+_CHAIN_BEGIN = bytes(32)
+
+
+class Entry(NamedTuple):
+    """One entry: its number from 1, exercise time and machine time in ms, the stage and its fields."""
+
+    number: int
+    at_ms: int
+    machine_ms: int
+    stage: str
+    fields: dict[str, Any]
+
+
+class Journal:
+    """The table ``journal`` of a node's database; takes part in its transactions."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._sql = connection
+        self._number: int = 0
+        self._chain: bytes = _CHAIN_BEGIN
+        self.reload()
+
+    def reload(self) -> None:
+        """Read where the journal stands; after a transaction that was taken back."""
+        last = self._sql.execute("SELECT number, chain FROM journal ORDER BY number DESC LIMIT 1").fetchone()
+        self._number, self._chain = (last[0], last[1]) if last is not None else (0, _CHAIN_BEGIN)
+
+    def write(self, stage: str, *, at_ms: int, machine_ms: int, **fields: Any) -> None:
+        """Add an entry; ``fields`` are JSON values, as scenarios read them."""
+        text = json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        self._number += 1
+        self._chain = digest(_PERSON_JOURNAL, self._chain + f"{self._number}|{at_ms}|{stage}|{text}".encode())
+        self._sql.execute(
+            "INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)",
+            (self._number, at_ms, machine_ms, stage, text, self._chain),
+        )
+
+    def entries(self) -> Iterator[Entry]:
+        """Return every entry, oldest first."""
+        rows = self._sql.execute("SELECT number, at_ms, machine_ms, stage, fields FROM journal ORDER BY number")
+        for number, at_ms, machine_ms, stage, text in rows:
+            yield Entry(number, at_ms, machine_ms, stage, json.loads(text))

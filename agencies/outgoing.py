@@ -1,0 +1,250 @@
+"""Sending, the synchronous half: find the audience, seal, and put the release into the outbox in one transaction.
+
+What this returns as released is on disk and will be sent until a verdict comes. Runs on the thread that has the
+node's store.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from agencies.core import NodeCore
+from agencies.drafts import Draft, Why, WorkflowDraft, workflow_label
+from agencies.preflight import Audience, find_audience
+from agencies.store import NodeStore
+from schemas.codec import pack, read_shape
+from schemas.errors import RemoteError, SealError
+from schemas.label import Label
+from schemas.report import PortionContent
+from schemas.workflow import ReceiptContent
+from sealing.entropy import Entropy
+from sealing.primitives import PERSON_WRAPS, digest
+from sealing.received import read_envelope
+from sealing.seal import Reader, SealedMessage, release, seal
+
+NO_KEY_RULE: Final = "KEY-EPOCH"  # the reader has announced no box key: its node has not been seen
+_RECEIPT_WHY: Final = Why(act="receipt", order="", reason="every arrival is receipted", cause="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """One reading of the clocks: exercise (or civil) time, which is signed, and the machine's own; Unix ms."""
+
+    at_ms: int
+    machine_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released:
+    """What became of a draft. ``hid`` is None where nobody could be given anything of it."""
+
+    hid: bytes | None
+    audience: dict[str, int]
+    left_out: dict[str, str]
+
+
+class Outgoing:
+    """What a node sends: drafts, releases given later, requests, decisions and receipts."""
+
+    def __init__(self, *, core: NodeCore, store: NodeStore, entropy: Entropy) -> None:
+        self._core = core
+        self._store = store
+        self._entropy = entropy
+
+    def audience_of(self, draft: Draft, *, at_ms: int) -> Audience:
+        """Return who would get what of a draft, and who not by which rule; nothing is sent."""
+        return find_audience(
+            [portion.label for portion in draft.portions],
+            author=self._core.agency,
+            to=draft.to,
+            quotes=draft.quotes,
+            at_ms=at_ms,
+            community=self._core.community,
+        )
+
+    def missing_keys(self, readers: Iterable[str], *, at_ms: int) -> tuple[str, ...]:
+        """Return those readers whose current box key is not known here."""
+        return tuple(reader for reader in readers if not self._has_key(reader, at_ms))
+
+    def release(self, draft: Draft, moment: Moment) -> Released:
+        """Seal a draft for its audience and put it into the outbox.
+
+        Raises:
+            SealError: If the content is not allowed or too large.
+            StoreError: If the disk is full; then nothing was accepted.
+        """
+        audience = self.audience_of(draft, at_ms=moment.at_ms)
+        left_out = dict(audience.left_out)
+        readers = dict(audience.readers)
+        for reader in self.missing_keys(sorted(readers), at_ms=moment.at_ms):
+            left_out[reader] = NO_KEY_RULE
+            del readers[reader]
+        with self._store.transaction():
+            self._write("intended", moment, **_why(draft.why), to=list(draft.to), left_out=left_out)
+            if not readers:
+                return Released(hid=None, audience={}, left_out=left_out)
+            sealed = self._seal([(p.label, _checked(p.content)) for p in draft.portions], draft, moment)
+            bits = {reader: sealed.bits(positions) for reader, positions in readers.items()}
+            self._store.keep_sealed(sealed)
+            self._put_out(sealed, bits, moment, with_blobs=True)
+            portions = [
+                {"place": kept.place, **describe(portion.label, portion.content)}
+                for kept, portion in zip(sealed.portions, draft.portions, strict=True)
+            ]
+            self._write(
+                "released",
+                moment,
+                **_why(draft.why),
+                hid=sealed.hid.hex(),
+                kind=draft.kind,
+                ref=draft.ref.hex() if draft.ref else None,
+                audience=bits,
+                portions=portions,
+            )
+        return Released(hid=sealed.hid, audience=bits, left_out=left_out)
+
+    def release_again(self, hid: bytes, readers: dict[str, int], why: Why, moment: Moment) -> Released:
+        """Release a message of ours to further readers: the originator's consent, carried out.
+
+        Args:
+            hid: The message.
+            readers: Bits by reader; portions that policy forbids a reader are left out.
+            why: For the record.
+            moment: Now.
+
+        Raises:
+            SealError: If the message is not ours or no longer kept.
+            StoreError: If the disk is full; then nothing was accepted.
+        """
+        sealed = self._store.sealed(hid)
+        if sealed is None:
+            msg = f"{hid.hex()[:16]} is no message of {self._core.agency}"
+            raise SealError(msg, remedy="only its originator can release a message")
+        labels = [portion.label for portion in sealed.portions]
+        found = find_audience(
+            labels, author=self._core.agency, to=tuple(sorted(readers)), quotes=(),
+            at_ms=moment.at_ms, community=self._core.community,
+        )  # fmt: skip
+        left_out = dict(found.left_out)
+        bits = {reader: sealed.bits(at) & (readers[reader] or ~0) for reader, at in found.readers.items()}
+        bits = {reader: mask for reader, mask in bits.items() if mask}
+        for reader in self.missing_keys(sorted(bits), at_ms=moment.at_ms):
+            left_out[reader] = NO_KEY_RULE
+            del bits[reader]
+        with self._store.transaction():
+            self._write("intended", moment, **_why(why), to=sorted(readers), left_out=left_out)
+            if not bits:
+                return Released(hid=None, audience={}, left_out=left_out)
+            self._put_out(sealed, bits, moment, with_blobs=False)
+            self._write(
+                "released", moment, **_why(why), hid=hid.hex(), kind=sealed.kind, ref=None, audience=bits, portions=[]
+            )
+        return Released(hid=hid, audience=bits, left_out=left_out)
+
+    def send_workflow(self, draft: WorkflowDraft, moment: Moment) -> Released:
+        """Seal a request or decision for one agency and put it into the outbox.
+
+        Raises:
+            SealError: If the reader's box key is not known.
+            StoreError: If the disk is full; then nothing was accepted.
+        """
+        with self._store.transaction():
+            return self._send_workflow(draft, moment)
+
+    def send_receipts(self, moment: Moment) -> bool:
+        """Put the receipts that are owed into the outbox; False if none could be.
+
+        Raises:
+            StoreError: If the disk is full; then they stay owed.
+        """
+        if not self._store.owes():
+            return False
+        sent = False
+        with self._store.transaction():
+            for originator, items in self._store.take_owed().items():
+                if not self._has_key(originator, moment.at_ms):
+                    for item in items:
+                        self._store.owe_receipt(originator, item)
+                    continue
+                content = ReceiptContent("EXERCISE", tuple(items))
+                self._send_workflow(
+                    WorkflowDraft(kind="receipt", content=content, to=originator, ref=None, why=_RECEIPT_WHY), moment
+                )
+                sent = True
+        return sent
+
+    def _send_workflow(self, draft: WorkflowDraft, moment: Moment) -> Released:
+        label = workflow_label(draft.kind, lowest_level=self._core.lowest_level)
+        sealed = self._seal([(label, pack(draft.content))], draft, moment)
+        self._put_out(sealed, {draft.to: sealed.bits([0])}, moment, with_blobs=True)
+        return Released(hid=sealed.hid, audience={draft.to: sealed.bits([0])}, left_out={})
+
+    def _seal(
+        self, contents: Sequence[tuple[Label, bytes]], draft: Draft | WorkflowDraft, moment: Moment
+    ) -> SealedMessage:
+        return seal(
+            contents,
+            kind=draft.kind,
+            by=(self._core.agency,),
+            ts=moment.at_ms,
+            exp=moment.at_ms + draft.lifetime_ms,
+            bundle_version=self._core.bundle.version,
+            entropy=self._entropy,
+            ref=draft.ref,
+        )
+
+    def _put_out(self, sealed: SealedMessage, bits: dict[str, int], moment: Moment, *, with_blobs: bool) -> None:
+        mine = self._core.keys.current(now_ms=moment.at_ms)
+        readers: list[Reader] = []
+        for reader, mask in sorted(bits.items()):
+            theirs = self._core.boxes.current(reader, now_ms=moment.at_ms)
+            readers.append(
+                Reader(
+                    to=reader,
+                    bits=mask,
+                    seq=self._store.next_seq(reader),
+                    from_epoch=mine.epoch,
+                    to_epoch=theirs.epoch,
+                    pair_key=self._core.pairs.to_reader(mine, reader, theirs),
+                )
+            )
+        envelope = release(sealed, readers, signer=self._core.keys.signer, with_blobs=with_blobs)
+        wraps_hash = digest(PERSON_WRAPS, read_envelope(envelope).envelope.wraps)
+        self._store.keep_release(
+            sealed.hid, wraps_hash, envelope, [(reader.to, reader.bits, reader.seq) for reader in readers]
+        )
+
+    def _has_key(self, reader: str, at_ms: int) -> bool:
+        try:
+            self._core.boxes.current(reader, now_ms=at_ms)
+        except RemoteError:
+            return False
+        return True
+
+    def _write(self, stage: str, moment: Moment, **fields: Any) -> None:
+        self._store.journal.write(stage, at_ms=moment.at_ms, machine_ms=moment.machine_ms, **fields)
+
+
+def describe(label: Label, content: PortionContent) -> dict[str, Any]:
+    """Return what the journal says of a portion: its label, title, passages and parents, never its text."""
+    return {
+        "label": label._asdict(),
+        "title": content.title,
+        "passages": list(content.passages),
+        "derived_from": [[parent.hid.hex(), parent.commitment.hex()] for parent in content.derived_from],
+    }
+
+
+def _checked(content: PortionContent) -> bytes:
+    """Pack a content that every reader will be able to read back."""
+    packed = pack(content)
+    try:
+        read_shape(PortionContent, tuple(content))
+    except RemoteError as error:
+        msg = f"the portion {content.title!r} cannot be sent: {error}"
+        raise SealError(msg, remedy="shorten or correct that field") from error
+    return packed
+
+
+def _why(why: Why) -> dict[str, str]:
+    return {"act": why.act, "order": why.order, "reason": why.reason, "cause": why.cause}

@@ -1,0 +1,403 @@
+"""A node's memory on disk: outbox, inbox, sequence numbers, keys of others, receipts and the journal.
+
+One SQLite file, one connection; every method runs on one thread at a time. What the desk was told is sent or held is
+in a committed transaction.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from agencies.journal import Journal
+from agencies.state import Accepted, HeldMessage
+from schemas.codec import pack, read_shape, unpack
+from schemas.frames import Announcement
+from schemas.label import Label, read_label
+from schemas.limits import CONTENT_BYTES_MAX, ENVELOPE_BYTES_MAX, RECEIPT_ITEMS_MAX, REPLAY_WINDOW_MESSAGES
+from schemas.workflow import ReceiptItem
+from sealing.opening import Content, OpenedPortion, read_content
+from sealing.portions import SealedPortion
+from sealing.seal import SealedMessage
+from transport.disk import Database, open_database
+
+APPLICATION_ID: Final = 0x53574E31  # "SWN1"
+SCHEMA_VERSION: Final = 1
+
+_TABLES: Final = """
+CREATE TABLE value(name TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE bundle(version INTEGER PRIMARY KEY, signed BLOB NOT NULL);
+CREATE TABLE sealed(hid BLOB PRIMARY KEY, kind TEXT NOT NULL, header BLOB NOT NULL, packed BLOB NOT NULL,
+    exp INTEGER NOT NULL);
+CREATE TABLE outbox(number INTEGER PRIMARY KEY, hid BLOB NOT NULL, wraps_hash BLOB NOT NULL, envelope BLOB,
+    readers BLOB NOT NULL, state TEXT NOT NULL, code TEXT, UNIQUE(hid, wraps_hash));
+CREATE INDEX outbox_waiting ON outbox(number) WHERE state = 'waiting';
+CREATE TABLE sequence(reader TEXT PRIMARY KEY, next INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE returned(reader TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(reader, seq)) WITHOUT ROWID;
+CREATE TABLE inbox(hid BLOB PRIMARY KEY, originator TEXT NOT NULL, kind TEXT NOT NULL, ref BLOB, ts INTEGER NOT NULL,
+    exp INTEGER NOT NULL, bits INTEGER NOT NULL, recalled INTEGER NOT NULL DEFAULT 0, opened_at INTEGER);
+CREATE TABLE portion(hid BLOB NOT NULL, place INTEGER NOT NULL, commitment BLOB NOT NULL, label BLOB NOT NULL,
+    content BLOB, blob BLOB, key BLOB, chunks INTEGER NOT NULL, PRIMARY KEY(hid, place));
+CREATE TABLE chunk(hid BLOB NOT NULL, place INTEGER NOT NULL, number INTEGER NOT NULL, ciphertext BLOB NOT NULL,
+    PRIMARY KEY(hid, place, number));
+CREATE TABLE seen(originator TEXT NOT NULL, seq INTEGER NOT NULL, hid BLOB NOT NULL,
+    PRIMARY KEY(originator, seq)) WITHOUT ROWID;
+CREATE TABLE announcement(agency TEXT NOT NULL, epoch INTEGER NOT NULL, statement BLOB NOT NULL,
+    signature BLOB NOT NULL, PRIMARY KEY(agency, epoch)) WITHOUT ROWID;
+CREATE TABLE receipt(hid BLOB NOT NULL, reader TEXT NOT NULL, status TEXT NOT NULL, bits INTEGER NOT NULL,
+    at INTEGER NOT NULL, PRIMARY KEY(hid, reader, status)) WITHOUT ROWID;
+CREATE TABLE owed(number INTEGER PRIMARY KEY, originator TEXT NOT NULL, hid BLOB NOT NULL, bits INTEGER NOT NULL,
+    status TEXT NOT NULL, at INTEGER NOT NULL);
+CREATE TABLE journal(number INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, machine_ms INTEGER NOT NULL,
+    stage TEXT NOT NULL, fields TEXT NOT NULL, chain BLOB NOT NULL);
+"""
+
+
+class OutboxRow(NamedTuple):
+    """A release that waits for its verdict."""
+
+    number: int
+    hid: bytes
+    wraps_hash: bytes
+    envelope: bytes
+
+
+class HeldPortion(NamedTuple):
+    """A portion of the inbox; ``content`` is None while its chunks are still coming."""
+
+    hid: bytes
+    place: int
+    commitment: bytes
+    label: Label
+    content: Content | None
+
+
+class PendingPortion(NamedTuple):
+    """A large portion whose chunks are still coming, or have just all come."""
+
+    opened: OpenedPortion
+    kind: str
+    held: dict[int, bytes]
+
+
+class NodeStore:
+    """A node's database; also what the core asks (``agencies.state.NodeState``)."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sql = database.connection
+        self.journal = Journal(self._sql)
+
+    @classmethod
+    def open(cls, path: Path, *, agency: str) -> "NodeStore":
+        """Open or make the database of one agency.
+
+        Raises:
+            StoreError: If the file is in use, damaged, or not this agency's.
+        """
+        database = open_database(
+            path, application_id=APPLICATION_ID, version=SCHEMA_VERSION, owner=agency, create=_create_tables
+        )
+        return cls(database)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Run a block as one transaction.
+
+        Raises:
+            StoreError: If the disk is full or fails; nothing of the block is kept.
+        """
+        try:
+            with self._database.transaction():
+                yield
+        except BaseException:
+            self.journal.reload()
+            raise
+
+    def value(self, name: str) -> int:
+        """Return a kept number; 0 at first."""
+        found = self._sql.execute("SELECT number FROM value WHERE name = ?", (name,)).fetchone()
+        return 0 if found is None else int(found[0])
+
+    def keep_value(self, name: str, number: int) -> None:
+        """Keep a number."""
+        self._sql.execute("INSERT OR REPLACE INTO value VALUES (?, ?)", (name, number))
+
+    # Bundles and announcements.
+
+    def signed_bundle(self) -> bytes | None:
+        """Return the newest bundle that was kept."""
+        found = self._sql.execute("SELECT signed FROM bundle ORDER BY version DESC LIMIT 1").fetchone()
+        return None if found is None else found[0]
+
+    def keep_bundle(self, version: int, signed: bytes) -> None:
+        """Keep a bundle that has been proved."""
+        self._sql.execute("INSERT OR REPLACE INTO bundle VALUES (?, ?)", (version, signed))
+
+    def keep_announcement(self, agency: str, epoch: int, announcement: Announcement) -> None:
+        """Keep another agency's box key."""
+        self._sql.execute(
+            "INSERT OR REPLACE INTO announcement VALUES (?, ?, ?, ?)",
+            (agency, epoch, announcement.statement, announcement.signature),
+        )
+
+    def announcements(self) -> list[Announcement]:
+        """Return every announcement that is kept."""
+        rows = self._sql.execute("SELECT statement, signature FROM announcement ORDER BY agency, epoch").fetchall()
+        return [Announcement("announce", statement, signature) for statement, signature in rows]
+
+    # Outbox.
+
+    def next_seq(self, reader: str) -> int:
+        """Take the next sequence number for a reader.
+
+        One that a refused release gave back is used first: to its reader nothing must show that there was one.
+        """
+        back = self._sql.execute("SELECT min(seq) FROM returned WHERE reader = ?", (reader,)).fetchone()[0]
+        if back is not None:
+            self._sql.execute("DELETE FROM returned WHERE reader = ? AND seq = ?", (reader, back))
+            return int(back)
+        found = self._sql.execute("SELECT next FROM sequence WHERE reader = ?", (reader,)).fetchone()
+        seq = 1 if found is None else int(found[0])
+        self._sql.execute("INSERT OR REPLACE INTO sequence VALUES (?, ?)", (reader, seq + 1))
+        return seq
+
+    def keep_sealed(self, sealed: SealedMessage) -> None:
+        """Keep a sealed message, so that it can be released again later."""
+        portions = tuple(
+            (item.place, item.label, item.disclosure, item.commitment, item.blob, item.chunks, item.key)
+            for item in sealed.portions
+        )
+        packed = pack((sealed.by, sealed.ts, sealed.seed, portions))
+        self._sql.execute(
+            "INSERT OR IGNORE INTO sealed VALUES (?, ?, ?, ?, ?)",
+            (sealed.hid, sealed.kind, sealed.header, packed, sealed.exp),
+        )
+
+    def sealed(self, hid: bytes) -> SealedMessage | None:
+        """Return a message that this agency sealed."""
+        found = self._sql.execute("SELECT kind, header, packed, exp FROM sealed WHERE hid = ?", (hid,)).fetchone()
+        if found is None:
+            return None
+        kind, header, packed, exp = found
+        by, ts, seed, portions = unpack(packed, bytes_max=64 * CONTENT_BYTES_MAX)
+        return SealedMessage(
+            header=header, hid=hid, kind=kind, by=by, ts=ts, exp=exp, seed=seed,
+            portions=tuple(
+                SealedPortion(
+                    place=place, label=read_shape(Label, label), disclosure=disclosure, commitment=commitment,
+                    blob=blob, chunks=chunks, key=key,
+                )
+                for place, label, disclosure, commitment, blob, chunks, key in portions
+            ),
+        )  # fmt: skip
+
+    def keep_release(self, hid: bytes, wraps_hash: bytes, envelope: bytes, readers: list[tuple[str, int, int]]) -> int:
+        """Put a release into the outbox; ``readers`` are (reader, bits, seq). Returns its row."""
+        cursor = self._sql.execute(
+            "INSERT INTO outbox(hid, wraps_hash, envelope, readers, state) VALUES (?, ?, ?, ?, 'waiting')",
+            (hid, wraps_hash, envelope, pack(readers)),
+        )
+        return int(cursor.lastrowid or 0)
+
+    def waiting(self, *, after: int, limit: int) -> list[OutboxRow]:
+        """Return releases that wait for a verdict, oldest first."""
+        return [
+            OutboxRow(*row)
+            for row in self._sql.execute(
+                "SELECT number, hid, wraps_hash, envelope FROM outbox WHERE state = 'waiting' AND number > ?"
+                " ORDER BY number LIMIT ?",
+                (after, limit),
+            )
+        ]
+
+    def waiting_count(self) -> int:
+        """Return how many releases wait for a verdict."""
+        return int(self._sql.execute("SELECT count(*) FROM outbox WHERE state = 'waiting'").fetchone()[0])
+
+    def settle(self, hid: bytes, wraps_hash: bytes, *, state: str, code: str | None) -> bool:
+        """Note the verdict on a release; False if it was settled before or is not ours."""
+        found = self._sql.execute(
+            "UPDATE outbox SET state = ?, code = ?, envelope = NULL"
+            " WHERE hid = ? AND wraps_hash = ? AND state = 'waiting' RETURNING readers",
+            (state, code, hid, wraps_hash),
+        ).fetchone()
+        if found is None:
+            return False
+        if state == "refused":
+            readers = unpack(found[0], bytes_max=ENVELOPE_BYTES_MAX)
+            self._sql.executemany(
+                "INSERT OR IGNORE INTO returned VALUES (?, ?)", [(reader, seq) for reader, _, seq in readers]
+            )
+        return True
+
+    def released_to(self, hid: bytes) -> dict[str, int]:
+        """Return everybody to whom a message of ours was released and accepted, with the bits."""
+        audience: dict[str, int] = {}
+        rows = self._sql.execute("SELECT readers FROM outbox WHERE hid = ? AND state = 'accepted'", (hid,))
+        for (packed,) in rows.fetchall():
+            for reader, bits, _ in unpack(packed, bytes_max=ENVELOPE_BYTES_MAX):
+                audience[reader] = audience.get(reader, 0) | bits
+        return audience
+
+    # Inbox (agencies.state.NodeState, and what an accepted arrival writes).
+
+    def seen(self, originator: str, seq: int) -> bytes | None:
+        """Return the id of the message that came with this sequence number, if one did."""
+        found = self._sql.execute("SELECT hid FROM seen WHERE originator = ? AND seq = ?", (originator, seq)).fetchone()
+        return None if found is None else found[0]
+
+    def highest_seq(self, originator: str) -> int:
+        """Return the highest sequence number that came from an originator; 0 if none did."""
+        found = self._sql.execute("SELECT max(seq) FROM seen WHERE originator = ?", (originator,)).fetchone()[0]
+        return 0 if found is None else int(found)
+
+    def held(self, hid: bytes) -> HeldMessage | None:
+        """Return a message of the inbox."""
+        found = self._sql.execute(
+            "SELECT hid, originator, kind, bits, recalled FROM inbox WHERE hid = ?", (hid,)
+        ).fetchone()
+        return None if found is None else HeldMessage(found[0], found[1], found[2], found[3], bool(found[4]))
+
+    def keep_arrival(self, accepted: Accepted) -> None:
+        """Write an accepted arrival; a later release of the same message adds its portions to it."""
+        header = accepted.header
+        permitted = sum(1 << portion.place for portion in accepted.portions)
+        self._sql.execute(
+            "INSERT INTO inbox(hid, originator, kind, ref, ts, exp, bits) VALUES (?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT(hid) DO UPDATE SET bits = bits | excluded.bits",
+            (accepted.hid, accepted.originator, header.kind, header.ref, header.ts, header.exp, permitted),
+        )
+        self._sql.executemany(
+            "INSERT OR IGNORE INTO portion VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    accepted.hid, portion.place, portion.commitment, pack(portion.label),
+                    pack(portion.content) if portion.content is not None else None,
+                    portion.blob if portion.chunks else None, portion.key if portion.chunks else None, portion.chunks,
+                )
+                for portion in accepted.portions
+            ],
+        )  # fmt: skip
+        self._sql.execute("INSERT INTO seen VALUES (?, ?, ?)", (accepted.originator, accepted.seq, accepted.hid))
+        self._sql.execute(
+            "DELETE FROM seen WHERE originator = ? AND seq <= ?",
+            (accepted.originator, accepted.seq - REPLAY_WINDOW_MESSAGES),
+        )
+
+    def mark_recalled(self, hid: bytes) -> int:
+        """Erase a recalled message's content; returns the bits that were held."""
+        held = self.held(hid)
+        self._sql.execute("UPDATE inbox SET recalled = 1 WHERE hid = ?", (hid,))
+        self._sql.execute("DELETE FROM portion WHERE hid = ?", (hid,))
+        self._sql.execute("DELETE FROM chunk WHERE hid = ?", (hid,))
+        return 0 if held is None else held.bits
+
+    def mark_opened(self, hid: bytes, *, at: int) -> bool:
+        """Note that the desk has read a message; False if it had, or if it is not held."""
+        return bool(
+            self._sql.execute(
+                "UPDATE inbox SET opened_at = ? WHERE hid = ? AND opened_at ISNULL RETURNING 1", (at, hid)
+            ).fetchone()
+        )
+
+    def portions(self, hid: bytes) -> list[HeldPortion]:
+        """Return the portions of a message, in order of place."""
+        held = self.held(hid)
+        rows = self._sql.execute(
+            "SELECT place, commitment, label, content FROM portion WHERE hid = ? ORDER BY place", (hid,)
+        ).fetchall()
+        kind = held.kind if held is not None else "report"
+        return [
+            HeldPortion(
+                hid,
+                place,
+                commitment,
+                read_label(label),
+                None if content is None else read_content(kind, content),  # type: ignore[arg-type] # the kind was checked when it arrived
+            )
+            for place, commitment, label, content in rows
+        ]
+
+    def message_ids(self) -> list[bytes]:
+        """Return the ids of the inbox, oldest first."""
+        return [hid for (hid,) in self._sql.execute("SELECT hid FROM inbox ORDER BY rowid")]
+
+    # Attachments.
+
+    def pending(self, hid: bytes, place: int) -> PendingPortion | None:
+        """Return a large portion that is not complete, with the chunks that have come."""
+        found = self._sql.execute(
+            "SELECT commitment, label, blob, key, chunks, kind FROM portion JOIN inbox USING (hid)"
+            " WHERE hid = ? AND place = ? AND chunks > 0 AND content ISNULL",
+            (hid, place),
+        ).fetchone()
+        if found is None:
+            return None
+        commitment, label, blob, key, chunks, kind = found
+        held = dict(self._sql.execute("SELECT number, ciphertext FROM chunk WHERE hid = ? AND place = ?", (hid, place)))
+        opened = OpenedPortion(
+            place=place, commitment=commitment, label=read_label(label), content=None, blob=blob, key=key, chunks=chunks
+        )
+        return PendingPortion(opened, kind, held)
+
+    def all_pending(self) -> list[tuple[bytes, int]]:
+        """Return the large portions that are not complete."""
+        return self._sql.execute("SELECT hid, place FROM portion WHERE chunks > 0 AND content ISNULL").fetchall()
+
+    def keep_chunk(self, hid: bytes, place: int, number: int, ciphertext: bytes) -> None:
+        """Keep a chunk of a portion that is not complete."""
+        self._sql.execute("INSERT OR IGNORE INTO chunk VALUES (?, ?, ?, ?)", (hid, place, number, ciphertext))
+
+    def complete(self, hid: bytes, place: int, content: Content) -> None:
+        """Keep a large portion's content in place of its chunks."""
+        self._sql.execute(
+            "UPDATE portion SET content = ?, blob = NULL, key = NULL WHERE hid = ? AND place = ?",
+            (pack(content), hid, place),
+        )
+        self._sql.execute("DELETE FROM chunk WHERE hid = ? AND place = ?", (hid, place))
+
+    # Receipts.
+
+    def owe_receipt(self, originator: str, item: ReceiptItem) -> None:
+        """Note that an originator is owed a receipt."""
+        self._sql.execute(
+            "INSERT INTO owed(originator, hid, bits, status, at) VALUES (?, ?, ?, ?, ?)",
+            (originator, item.hid, item.bits, item.status, item.at),
+        )
+
+    def take_owed(self) -> dict[str, list[ReceiptItem]]:
+        """Take up to a message's worth of owed receipts for each originator, oldest first."""
+        taken: dict[str, list[ReceiptItem]] = {}
+        numbers: list[tuple[int]] = []
+        rows = self._sql.execute("SELECT number, originator, hid, bits, status, at FROM owed ORDER BY number")
+        for number, originator, *item in rows.fetchall():
+            items = taken.setdefault(originator, [])
+            if len(items) < RECEIPT_ITEMS_MAX:
+                items.append(ReceiptItem(*item))
+                numbers.append((number,))
+        self._sql.executemany("DELETE FROM owed WHERE number = ?", numbers)
+        return taken
+
+    def owes(self) -> bool:
+        """Tell whether any receipt is owed."""
+        return self._sql.execute("SELECT 1 FROM owed LIMIT 1").fetchone() is not None
+
+    def keep_receipt(self, hid: bytes, reader: str, *, status: str, bits: int, at: int) -> bool:
+        """Keep a receipt; False if the same one was kept before."""
+        return bool(
+            self._sql.execute(
+                "INSERT OR IGNORE INTO receipt VALUES (?, ?, ?, ?, ?) RETURNING 1", (hid, reader, status, bits, at)
+            ).fetchone()
+        )
+
+
+def _create_tables(connection: sqlite3.Connection) -> None:
+    for statement in _TABLES.split(";\n"):
+        if statement.strip():
+            connection.execute(statement)
