@@ -18,6 +18,7 @@ from schemas.names import (
     State,
     Subject,
     Uint,
+    Version,
     Word,
     Words,
 )
@@ -116,7 +117,7 @@ class RouterKey(NamedTuple):
 class Bundle(NamedTuple):
     """The community as it stands in one version."""
 
-    v: Literal[1]
+    v: Version
     version: Uint
     issued: Millis
     expires: Millis

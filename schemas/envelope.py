@@ -20,7 +20,7 @@ from schemas.limits import (
     SIGNERS_MAX,
     WRAPS_MAX,
 )
-from schemas.names import AgencyId, Hash, Millis, Signature, Uint
+from schemas.names import AgencyId, Hash, Millis, Signature, Uint, Version
 
 Kind = Literal["report", "rfi", "answer", "recall", "receipt", "request", "decision", "cosign", "coord"]
 KINDS: Final[tuple[Kind, ...]] = (
@@ -46,7 +46,7 @@ class Header(NamedTuple):
         por: Commitments to the portions in shuffled order, decoys among them.
     """
 
-    v: Literal[1]
+    v: Version
     kind: Kind
     by: Annotated[tuple[AgencyId, ...], Field(min_length=1, max_length=SIGNERS_MAX)]
     ts: Millis

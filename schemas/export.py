@@ -11,7 +11,7 @@ import argparse
 import inspect
 import json
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from pydantic import Field, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
@@ -23,6 +23,7 @@ from schemas.envelope import Disclosure, Envelope, Header, Wrap
 from schemas.frames import BoxKeyStatement, DownMessage, RouterVerdict, UpMessage
 from schemas.label import Label
 from schemas.limits import FRAME_MESSAGES_MAX, WRAPS_MAX
+from schemas.names import Version
 from schemas.report import PortionContent, Report
 from schemas.workflow import DecisionContent, ReceiptContent, RequestContent
 
@@ -38,8 +39,8 @@ SHAPES: Final[dict[str, Any]] = {
     "decision": DecisionContent,
     "disclosure": Disclosure,
     "envelope": Envelope,
-    "frame-down": tuple[Literal[1], _DownMessages],
-    "frame-up": tuple[Literal[1], _UpMessages],
+    "frame-down": tuple[Version, _DownMessages],
+    "frame-up": tuple[Version, _UpMessages],
     "header": Header,
     "label": Label,
     "portion-content": PortionContent,

@@ -14,6 +14,7 @@ from schemas.limits import (
     BOX_KEY_BYTES,
     HASH_BYTES,
     LABEL_ITEMS_MAX,
+    PROTOCOL_VERSION,
     SIGN_KEY_BYTES,
     SIGNATURE_BYTES,
     UINT_MS_MAX,
@@ -44,6 +45,8 @@ Hash = Annotated[bytes, Field(min_length=HASH_BYTES, max_length=HASH_BYTES)]
 Signature = Annotated[bytes, Field(min_length=SIGNATURE_BYTES, max_length=SIGNATURE_BYTES)]
 SignPublicKey = Annotated[bytes, Field(min_length=SIGN_KEY_BYTES, max_length=SIGN_KEY_BYTES)]
 BoxPublicKey = Annotated[bytes, Field(min_length=BOX_KEY_BYTES, max_length=BOX_KEY_BYTES)]
+# Not Literal[1], which also admits True: two spellings of one version.
+Version = Annotated[int, Field(ge=PROTOCOL_VERSION, le=PROTOCOL_VERSION)]
 Uint = Annotated[int, Field(ge=0, le=UINT_MS_MAX)]
 Millis = Annotated[int, Field(ge=0, le=UINT_MS_MAX)]
 
