@@ -84,7 +84,8 @@ class PendingPortion(NamedTuple):
 class NodeStore:
     """A node's database; also what the core asks (``agencies.state.NodeState``)."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, agency: str) -> None:
+        self.agency = agency
         self._database = database
         self._sql = database.connection
         self.journal = Journal(self._sql)
@@ -99,7 +100,7 @@ class NodeStore:
         database = open_database(
             path, application_id=APPLICATION_ID, version=SCHEMA_VERSION, owner=agency, create=_create_tables
         )
-        return cls(database)
+        return cls(database, agency=agency)
 
     def close(self) -> None:
         """Close the file."""

@@ -290,7 +290,8 @@ class Store:
         self.write_records(
             [
                 ("delivered", hids[number], reader, pack(numbered))
-                for number, numbered in sorted(held, key=lambda x: x[1])
+                for number, numbered, wrap in sorted(held, key=lambda row: row[1])
+                if wrap
             ],
             at=at,
         )

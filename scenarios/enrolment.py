@@ -1,0 +1,130 @@
+"""Enrolment: from a pack to a community whose members have keys and trust one signed bundle.
+
+The exercise's authorities sign the bundle (two of three must), every agency gets a key ring, and each starts out
+knowing the authorities and nothing else (docs/spec/need-to-know.md, "Bundle").
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from agencies.drafts import WORKFLOW_TOPICS
+from agencies.keyring import new_key_ring
+from scenarios.model import Pack, Participant
+from schemas.bundle import (
+    Agency,
+    Authority,
+    Bundle,
+    Predicate,
+    RouterKey,
+    Rule,
+    SignKey,
+    Status,
+    TrustRoot,
+)
+from sealing.entropy import Entropy
+from sealing.keyfile import KeyRing
+from sealing.keys import SignPair, new_sign_pair, sign_pair_from_seed
+from sealing.statements import sign_bundle
+
+ROUTER: Final = "rt-region"
+_AUTHORITIES: Final = ("auth-chair", "auth-host", "auth-secretariat")
+_THRESHOLD: Final = 2  # one authority's key alone can change nothing
+_LIFETIME_MS: Final = 400 * 24 * 3_600_000  # a year of planning and play, and a month to look back
+_SIGNED_BEFORE_MS: Final = 24 * 3_600_000  # in force before STARTEX, for the communications check
+
+# Receipts, requests and decisions say nothing of any report; every member of the community may exchange them.
+WORKFLOW_RULE: Final = Rule("WORKFLOW", "permit", (Predicate("topic", tuple(sorted(WORKFLOW_TOPICS.values()))),))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Community:
+    """What enrolment makes: the signed bundle, the trust root, and everybody's secrets."""
+
+    bundle: Bundle
+    signed_bundle: bytes
+    root: TrustRoot
+    router: SignPair = field(repr=False)
+    authorities: dict[str, SignPair] = field(repr=False)
+    rings: dict[str, KeyRing] = field(repr=False)
+
+
+def enrol(pack: Pack, *, entropy: Entropy, at_ms: int | None = None) -> Community:
+    """Make the community that a pack describes.
+
+    Args:
+        pack: Names agencies, agreements and rules.
+        entropy: Where all keys come from.
+        at_ms: When the bundle is issued, Unix ms; a day before STARTEX unless given.
+    """
+    issued = pack.start_ms - _SIGNED_BEFORE_MS if at_ms is None else at_ms
+    router = new_sign_pair(entropy)
+    authorities = {name: new_sign_pair(entropy) for name in _AUTHORITIES}
+    rings = {item.agency: new_key_ring(item.agency, entropy) for item in pack.participants}
+    bundle = make_bundle(pack, version=1, issued=issued, router=router.public, rings=rings)
+    root = TrustRoot(tuple(Authority(name, pair.public) for name, pair in sorted(authorities.items())), _THRESHOLD)
+    signers = dict(sorted(authorities.items())[:_THRESHOLD])
+    return Community(
+        bundle=bundle,
+        signed_bundle=sign_bundle(bundle, signers),
+        root=root,
+        router=router,
+        authorities=authorities,
+        rings=rings,
+    )
+
+
+def make_bundle(
+    pack: Pack,
+    *,
+    version: int,
+    issued: int,
+    router: bytes,
+    rings: Mapping[str, KeyRing],
+    status: Mapping[str, Status] | None = None,
+) -> Bundle:
+    """Make a version of the pack's bundle.
+
+    Args:
+        pack: The pack.
+        version: Counts up.
+        issued: Unix ms.
+        router: The router's public key.
+        rings: Everybody's keys, for their public halves.
+        status: Agencies that are not active.
+    """
+    expires = issued + _LIFETIME_MS
+    rules = pack.rules if any(rule.rule == WORKFLOW_RULE.rule for rule in pack.rules) else (*pack.rules, WORKFLOW_RULE)
+    return Bundle(
+        v=1,
+        version=version,
+        issued=issued,
+        expires=expires,
+        levels=pack.levels,
+        compartments=pack.compartments,
+        groups=pack.groups,
+        mechanisms=pack.mechanisms,
+        agencies=tuple(
+            _agency(item, rings[item.agency], issued, expires, (status or {}).get(item.agency, "active"))
+            for item in sorted(pack.participants, key=lambda item: item.agency)
+        ),
+        routers=(RouterKey(ROUTER, SignKey(router, issued, expires)),),
+        rules=rules,
+        marks=pack.marks,
+    )
+
+
+def _agency(item: Participant, ring: KeyRing, issued: int, expires: int, status: Status) -> Agency:
+    return Agency(
+        agency=item.agency,
+        name=item.name,
+        state=item.state,
+        role=item.role,
+        kind=item.kind,
+        clearance=item.clearance,
+        compartments=item.compartments,
+        purposes=item.purposes,
+        client_of=item.client_of,
+        status=status,
+        keys=(SignKey(sign_pair_from_seed(ring.sign_seed).public, issued, expires),),
+    )

@@ -1,0 +1,177 @@
+"""A whole region in one process: the embedded broker and every node, on real MQTT over loopback.
+
+What `sandiwara run` and `sandiwara share` start. The parts are those that run as separate processes elsewhere; only
+the keys are made on the spot and last as long as the region.
+"""
+
+import asyncio
+import hmac
+from collections.abc import AsyncGenerator, Callable, Iterable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from agencies.core import NodeCore
+from agencies.incoming import Arrival
+from agencies.keyring import Keys
+from agencies.node import Node, NodeTimings
+from agencies.store import NodeStore
+from broker.application import Credentials
+from broker.core import Identity, RouterCore
+from broker.limits import ServerLimits
+from broker.quota import QuotaLimits, Quotas
+from broker.router import Router
+from broker.server import MqttServer
+from broker.service import BrokerService
+from broker.store import Store
+from scenarios.enrolment import ROUTER, Community
+from schemas.errors import CapacityError
+from sealing.entropy import Entropy
+from transport.clock import Clock, SystemClock
+from transport.link import Connect
+from transport.mqtt import MqttAddress, mqtt_connect
+
+_HOST: Final = "127.0.0.1"
+_DISK_THREADS: Final = 4  # syncs overlap, Python does not; more threads only wait for each other
+_LINK_LIMIT_S: Final = 30.0  # all nodes of a region of a thousand have said hello by then
+_QUIET_POLL_S: Final = 0.002  # how often quiet is looked for; real time only, the exercise clock stands meanwhile
+_QUIET_LOOKS: Final = 2  # in a row, since an ack may wake somebody else
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What a region is handed: the time that is signed and judged by, real time, and where keys come from."""
+
+    clock: Clock
+    entropy: Entropy
+    machine_clock: Clock = field(default_factory=SystemClock)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """A running region."""
+
+    community: Community
+    nodes: dict[str, Node]
+    broker: BrokerService
+    store: Store
+    port: int
+
+    def idle(self) -> bool:
+        """Tell whether nothing is under way anywhere."""
+        return self.broker.idle() and all(node.idle() for node in self.nodes.values())
+
+    async def quiet(self, *, limit_s: float) -> None:
+        """Wait until nothing is under way: every release has its verdict, every delivery its ack.
+
+        Raises:
+            CapacityError: If that takes longer than the limit; names who is not done.
+        """
+        try:
+            async with asyncio.timeout(limit_s):
+                still = 0
+                while still < _QUIET_LOOKS:
+                    still = still + 1 if self.idle() else 0
+                    await asyncio.sleep(_QUIET_POLL_S)
+        except TimeoutError as error:
+            busy = [name for name, node in self.nodes.items() if not node.idle()]
+            owing = self.broker.unfinished()
+            msg = f"the region is not quiet after {limit_s:.0f} s; busy: {busy or 'none'}; un-acked: {owing or 'none'}"
+            raise CapacityError(msg, remedy="look for the named agencies' errors above; is the disk full?") from error
+
+
+@asynccontextmanager
+async def running_region(
+    community: Community,
+    *,
+    folder: Path,
+    world: World,
+    on_arrival: Callable[[str, Arrival], None],
+    agencies: Iterable[str] | None = None,
+) -> AsyncGenerator[Region, None]:
+    """Start a region and stop it with the block.
+
+    Args:
+        community: From ``enrol``.
+        folder: Where the broker's and the nodes' databases go; made if need be.
+        world: Clocks and entropy, shared by all parts.
+        on_arrival: Told of everything new at any desk.
+        agencies: Who takes part; everybody unless given.
+
+    Raises:
+        LinkError: If a node finds no link.
+        StoreError: If a database cannot be opened.
+        ListenError: If no port is free.
+    """
+    chosen = sorted(community.rings if agencies is None else agencies)
+    passwords = {agency: world.entropy.take(18).hex() for agency in chosen}
+    async with AsyncExitStack() as stack:
+        disk = stack.enter_context(ThreadPoolExecutor(max_workers=_DISK_THREADS, thread_name_prefix="node-disk"))
+        store = Store.open(folder / "broker.sqlite", router=ROUTER)
+        stack.callback(store.close)
+        service = _broker(community, store, passwords, world)
+        await stack.enter_async_context(service.running())
+        server = MqttServer(service, limits=ServerLimits())
+        address = await stack.enter_async_context(server.listening(host=_HOST, port=0, tls=None))
+        nodes: dict[str, Node] = {}
+        for agency in chosen:
+            node_store = NodeStore.open(folder / "nodes" / f"{agency}.sqlite", agency=agency)
+            stack.callback(node_store.close)
+            mqtt = MqttAddress(host=_HOST, port=address.port, agency=agency, password=passwords[agency])
+            nodes[agency] = _node(community, node_store, mqtt_connect(mqtt), disk, world, partial(on_arrival, agency))
+        for node in nodes.values():
+            await stack.enter_async_context(node.running())
+        async with asyncio.timeout(_LINK_LIMIT_S):
+            for node in nodes.values():
+                await node.linked()
+        region = Region(community=community, nodes=nodes, broker=service, store=store, port=address.port)
+        await region.quiet(limit_s=_LINK_LIMIT_S)
+        yield region
+
+
+def _broker(community: Community, store: Store, passwords: dict[str, str], world: World) -> BrokerService:
+    limits = QuotaLimits()
+    core = RouterCore(identity=Identity(router=ROUTER, signer=community.router), bundle=community.bundle)
+    with store.transaction():
+        store.holdings.write_bundle(community.bundle.version, community.signed_bundle)
+
+    def authenticator(credentials: Credentials) -> str | None:
+        expected = passwords.get(credentials.client_id)
+        given = credentials.password or b""
+        if expected is None or not hmac.compare_digest(expected.encode(), given):
+            return None
+        return credentials.client_id
+
+    return BrokerService(
+        router=Router(core=core, store=store, limits=limits),
+        authenticator=authenticator,
+        quotas=Quotas(limits),
+        clock=world.clock,
+        machine_clock=world.machine_clock,
+    )
+
+
+def _node(  # noqa: PLR0917 - private, called once, in the order of the parameters
+    community: Community,
+    store: NodeStore,
+    connect: Connect,
+    disk: Executor,
+    world: World,
+    on_arrival: Callable[[Arrival], None],
+) -> Node:
+    return Node(
+        core=NodeCore(keys=Keys(community.rings[store.agency]), bundle=community.bundle),
+        root=community.root,
+        store=store,
+        disk=disk,
+        connect=connect,
+        clock=world.clock,
+        machine_clock=world.machine_clock,
+        entropy=world.entropy,
+        on_arrival=on_arrival,
+        keep_keys=lambda _ring: None,  # the keys of a region in one process last as long as it does
+        timings=NodeTimings(receipt_gather_s=0),
+    )
