@@ -135,6 +135,28 @@ def test_the_topic_is_what_all_have_in_common(topics: tuple[str, str], expected:
     assert rolled(*({"topic": topic} for topic in topics)).topic == expected
 
 
+def test_a_list_may_be_as_long_as_a_label_holds() -> None:
+    """64 words are the limit of the shape; the label must still be well made."""
+    words = BUNDLE.compartments[:64]
+
+    assert rolled({"compartments": words[:32]}, {"compartments": words[32:]}).compartments == words
+    with pytest.raises(InputError, match="65 words"):
+        rolled({"compartments": words}, {"compartments": BUNDLE.compartments[64:65]})
+
+
+def test_a_list_of_64_agencies_is_not_shortened_to_states() -> None:
+    """Names cannot grow with the community, so they are kept where they fit."""
+    names = tuple(sorted(f"{state.lower()}-{number:03}" for state in ("IDN", "MYS") for number in range(40)))[:64]
+
+    assert rolled({"rel": names}, {"rel": ("@all",)}).rel == names
+
+
+def test_h11_red_without_a_name_leaves_nobody_of_a_part() -> None:
+    label = rolled({"tlp": "RED", "rel": ("IDN",)}, {"rel": ("@all",)})
+
+    assert (label.rel, label.caveats) == ((), ("NOBODY",))
+
+
 def test_a_product_reaches_nobody_whom_a_part_does_not() -> None:
     """The rule N1 opens ``cyber`` to all, and each part was for one affected state."""
     parts = [
