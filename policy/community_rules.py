@@ -155,13 +155,13 @@ def _label_test(predicate: Predicate, directory: Directory) -> Callable[[Label],
         case "topic":
             return lambda label: any(topic_matches(label.topic, value) for value in values)
         case "tlp":
-            tlps = _words(values, TLP_ORDER)
+            tlps = spelled_out(values, TLP_ORDER)
             return lambda label: label.tlp in tlps
         case "level":
-            levels = _words(values, directory.bundle.levels)
+            levels = spelled_out(values, directory.bundle.levels)
             return lambda label: label.level in levels
         case "precedence":
-            precedences = _words(values, PRECEDENCE_ORDER)
+            precedences = spelled_out(values, PRECEDENCE_ORDER)
             return lambda label: label.precedence in precedences
         case "caveat":
             return lambda label: any(value in label.caveats for value in values)
@@ -178,8 +178,8 @@ def topic_matches(topic: str, pattern: str) -> bool:
     return topic == stem or topic.startswith(f"{stem}.")
 
 
-def _words(values: tuple[str, ...], order: tuple[str, ...]) -> frozenset[str]:
-    """Spell out ``>=WORD`` as that word and all above it."""
+def spelled_out(values: tuple[str, ...], order: tuple[str, ...]) -> frozenset[str]:
+    """Spell out ``>=WORD`` as that word and all above it in an order that runs from the lowest."""
     words: set[str] = set()
     for value in values:
         if value.startswith(AND_ABOVE):

@@ -15,6 +15,7 @@ from policy.enquiry import Enquiry
 from policy.explain import nearest_change
 from policy.preflight import preflight
 from policy.rollup import Part, product_audience, roll_up
+from policy.widening import widening_rules
 from schemas.bundle import (
     Agency,
     Bundle,
@@ -45,7 +46,6 @@ CAVEATS = (
     "PAP:RED", "PERSONAL", "PROPIN", "RESIDENCY:MYS",
 )  # fmt: skip
 SUBJECTS = (*IDS[:7], *STATES, *GROUPS)
-LABEL_PREDICATES = ("tlp", "level", "caveat", "topic", "affected", "precedence")
 VALUES: dict[str, tuple[str, ...]] = {
     "topic": ("cyber", "cyber.*", "cyber.ransomware", "toc.*", "mixed"),
     "role": ROLES,
@@ -116,8 +116,8 @@ memberships = st.builds(
 
 
 @st.composite
-def rules(draw: st.DrawFn, name: str, avoid: tuple[str, ...]) -> Rule:
-    names = draw(st.lists(st.sampled_from([name for name in VALUES if name not in avoid]), min_size=1, max_size=3))
+def rules(draw: st.DrawFn, name: str) -> Rule:
+    names = draw(st.lists(st.sampled_from(tuple(VALUES)), min_size=1, max_size=3))
     predicates = tuple(
         Predicate(name, tuple(draw(st.lists(st.sampled_from(VALUES[name]), min_size=1, max_size=2))))  # type: ignore[arg-type]
         for name in names
@@ -126,7 +126,7 @@ def rules(draw: st.DrawFn, name: str, avoid: tuple[str, ...]) -> Rule:
 
 
 @st.composite
-def bundles(draw: st.DrawFn, *, avoid: tuple[str, ...] = (), fixed: tuple[Rule, ...] | None = None) -> Bundle:
+def bundles(draw: st.DrawFn, *, fixed: tuple[Rule, ...] | None = None) -> Bundle:
     """A community in which every name that a label or rule may use is defined; ``fixed`` rules replace drawn ones."""
     members = [draw(agencies(agency)) for agency in IDS]
     # Each state has a member and each role a holder, so that no name is unknown by chance.
@@ -135,7 +135,7 @@ def bundles(draw: st.DrawFn, *, avoid: tuple[str, ...] = (), fixed: tuple[Rule, 
     drawn = fixed
     if drawn is None:
         count = draw(st.integers(min_value=1, max_value=4))
-        drawn = tuple(draw(rules(f"R{number}", avoid)) for number in range(count))
+        drawn = tuple(draw(rules(f"R{number}")) for number in range(count))
         drawn += draw(st.sampled_from(((), (EVERYTHING,))))
     return Bundle(
         v=1,
@@ -268,19 +268,15 @@ def restricted(label: Label, draw: Callable[[st.SearchStrategy[Any]], Any]) -> L
             return label._replace(not_before=max(label.not_before or 0, draw(times)))
 
 
-@settings(quick, max_examples=200)
-@given(
-    bundle=bundles(avoid=("tlp", "level", "caveat")),
-    label=labels(),
-    originator=originators,
-    data=st.data(),
-    at_ms=times,
-)
+@settings(quick, max_examples=250)
+@given(bundle=bundles(), label=labels(), originator=originators, data=st.data(), at_ms=times)
 def test_a_further_restriction_never_enlarges_the_audience(
     bundle: Bundle, label: Label, originator: str, data: st.DataObject, at_ms: int
 ) -> None:
-    """Holds for whatever the built-in tests ask; a rule may of course permit "RED only", which then is its author's."""
-    community = Community.compile(bundle)
+    """Whatever the built-in tests ask, under all rules but those that the planner is warned of."""
+    at_fault = {each.rule for each in widening_rules(bundle)}
+    kept = tuple(rule for rule in bundle.rules if rule.rule not in at_fault)
+    community = Community.compile(bundle._replace(rules=kept))
     narrower = restricted(label, data.draw)
 
     before = audience(label, originator, community, at_ms)
@@ -375,7 +371,7 @@ def test_an_empty_rule_set_denies_everybody(bundle: Bundle, label: Label, origin
 
 
 @settings(quick, max_examples=100)
-@given(bundle=bundles(), rule=rules("added", ()), label=labels(), originator=originators)
+@given(bundle=bundles(), rule=rules("added"), label=labels(), originator=originators)
 def test_forbid_beats_permit(bundle: Bundle, rule: Rule, label: Label, originator: str) -> None:
     """Whatever permits, a forbidding rule only takes away; and whatever forbids, a permitting one only gives."""
     forbid, permit = rule._replace(effect="forbid"), rule._replace(effect="permit")
