@@ -7,50 +7,18 @@ and the plan are the exercise director's.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final, Literal
 
 from scenarios.evaluate.consent import ConsentRequest
 from scenarios.evaluate.corrections import Correction
-from scenarios.evaluate.delays import DELAY_PARTS, DelayCause, DelayPart, DelaySplit
 from scenarios.evaluate.disclosures import Disclosure
+from scenarios.evaluate.finding import FINDING_KINDS, Finding
+from scenarios.evaluate.findings_of_needs import find_in_needs
 from scenarios.evaluate.measures import SharingFigures
 from scenarios.evaluate.needs import NeedResult
 from scenarios.evaluate.policy_cells import PolicyCell
 from scenarios.evaluate.reconcile import Reconciliation
 from scenarios.evaluate.wording import Names, clock_text, count_text, length_text, list_text, share_text
 from scenarios.model import Pack
-
-FindingKind = Literal["right", "too wide", "too narrow", "too late", "record"]
-FINDING_KINDS: Final[tuple[FindingKind, ...]] = ("too wide", "too narrow", "too late", "record", "right")
-# HSEEP's five capability elements, of which every row of an improvement plan names one.
-CapabilityElement = Literal["planning", "organization", "equipment", "training", "exercises"]
-
-_PART_TEXT: Final[dict[DelayPart, str]] = {
-    "hold": "held back by a desk that knew",
-    "rule": "denied by a rule",
-    "link": "on the link",
-    "desk": "delivered but unopened",
-}
-_ELEMENT_OF_CAUSE: Final[dict[DelayCause, CapabilityElement]] = {
-    "person": "training",
-    "rule": "planning",
-    "link": "equipment",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One finding; ``action`` and ``element`` propose a row of the improvement plan, for what went wrong."""
-
-    kind: FindingKind
-    headline: str
-    detail: str
-    cause: DelayCause | None
-    evidence: tuple[str, ...]
-    facts: tuple[str, ...] = ()
-    responsible: str = ""
-    action: str = ""
-    element: CapabilityElement | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,19 +35,17 @@ class Outcomes:
 
 
 def find_findings(pack: Pack, names: Names, outcomes: Outcomes) -> tuple[Finding, ...]:
-    """Draw the findings of a play, the gravest kinds first."""
+    """Draw the findings of a play: what went right first, as an AAR does, then what did not."""
     found = [
         *_disclosed(names, outcomes.disclosures),
         *_dangerous(names, outcomes.policy),
         *_surplus(outcomes.figures),
-        *_missed(names, outcomes.needs),
-        *_gaps(names, outcomes.policy),
-        *_late(names, outcomes.needs),
-        *_requests(names, outcomes.requests),
-        *_corrections(names, outcomes.corrections),
-        *_record(outcomes.reconciliation),
-        *_kept(pack, names, outcomes.disclosures),
+        *find_in_needs(names, outcomes.needs, outcomes.policy),
         *_on_time(outcomes.figures),
+        *_kept(pack, names, outcomes.disclosures),
+        *_corrections(names, outcomes.corrections),
+        *_requests(names, outcomes.requests),
+        *_record(outcomes.reconciliation),
     ]
     return tuple(sorted(found, key=lambda finding: FINDING_KINDS.index(finding.kind)))
 
@@ -146,106 +112,6 @@ def _surplus(figures: SharingFigures) -> Iterator[Finding]:
             detail="Surplus is no breach. It shows how far sharing went beyond need, and what readers had to read.",
             cause=None,
             evidence=(),
-        )
-
-
-def _split_text(split: DelaySplit) -> str:
-    parts = sorted(((split.part_ms(part), part) for part in DELAY_PARTS if split.part_ms(part)), reverse=True)
-    text = ", ".join(f"{length_text(length_ms)} {_PART_TEXT[part]}" for length_ms, part in parts)
-    return text + (f" (rule {list_text(split.rules)})" if split.rules else "")
-
-
-def _culprit(result: NeedResult, names: Names) -> str:
-    """The agency at which the largest part of the time was spent."""
-    if result.split is None:
-        return ""
-    stretches = [each for each in result.split.stretches if each.part == result.split.largest and each.agency]
-    longest = max(stretches, key=lambda each: each.end_ms - each.begin_ms, default=None)
-    return names.agency(longest.agency) if longest else ""
-
-
-def _remedy(result: NeedResult, names: Names) -> tuple[str, str, CapabilityElement]:
-    """Who should do what about a late or missed need, and under which capability element."""
-    culprit = _culprit(result, names)
-    cause: DelayCause = result.cause or "person"
-    element: CapabilityElement = _ELEMENT_OF_CAUSE[cause]
-    if cause == "rule":
-        rules = list_text(result.split.rules) if result.split else "the rule"
-        return "Owner of the community rules", f"Review {rules}: it kept a fact from an agency that needs it", element
-    if cause == "link":
-        return (
-            culprit or names.agency(result.agency),
-            "Improve the link, or agree a second way for urgent reports",
-            element,
-        )
-    if result.split is not None and result.split.largest == "desk":
-        action = "Agree how soon urgent reports are opened, and who watches the desk"
-        return culprit or names.agency(result.agency), action, "organization"
-    return culprit, "Agree who releases what to whom, and practise recognising who needs a report", element
-
-
-def _missed(names: Names, needs: Iterable[NeedResult]) -> Iterator[Finding]:
-    for result in needs:
-        if result.cell.state == "missed":
-            responsible, action, element = _remedy(result, names)
-            later = f" EXCON told it by {result.cell.told_later}." if result.cell.told_later else ""
-            due = clock_text(result.cell.due_ms) if result.cell.due_ms is not None else "in time"
-            split = f" Of the time to ENDEX: {_split_text(result.split)}." if result.split else ""
-            yield Finding(
-                kind="too narrow",
-                headline=f"{names.agency(result.agency)} never learned {names.fact(result.fact)}, due {due}.",
-                detail=f"Why it matters: {result.why}.{split}{later} ({result.need})",
-                cause=result.cause,
-                evidence=result.split.chain if result.split else (),
-                facts=(result.fact,),
-                responsible=responsible,
-                action=action,
-                element=element,
-            )
-
-
-def _gaps(names: Names, policy: Iterable[PolicyCell]) -> Iterator[Finding]:
-    groups: dict[tuple[str, str, bool], list[PolicyCell]] = {}
-    for cell in policy:
-        denial = cell.evidence if cell.policy == "rule gap" else cell.denied_first
-        if denial is not None:
-            groups.setdefault((cell.fact, denial.rule, cell.policy == "rule gap"), []).append(cell)
-    for (fact, rule, never), group in groups.items():
-        denial = group[0].evidence if never else group[0].denied_first or group[0].evidence
-        needers = list_text(names.agency(cell.agency) for cell in group)
-        ending = "and no other label was tried that allows it" if never else "until it was marked anew"
-        yield Finding(
-            kind="too narrow" if never else "too late",
-            headline=f"Rule gap: {rule} keeps {names.fact(fact)} from {needers}, who need it, {ending}.",
-            detail=f"Under {denial.label}: {denial.text}.",
-            cause="rule",
-            evidence=tuple(dict.fromkeys(cell.evidence.source for cell in group)),
-            facts=(fact,),
-            responsible="Owner of the community rules",
-            action=f"Decide whether {rule} should let such a report reach those who need it, or say how to mark it",
-            element="planning",
-        )
-
-
-def _late(names: Names, needs: Iterable[NeedResult]) -> Iterator[Finding]:
-    for result in needs:
-        if result.cell.state != "late" or result.split is None or result.cell.known_ms is None:
-            continue
-        responsible, action, element = _remedy(result, names)
-        over = length_text(result.cell.known_ms - (result.cell.due_ms or 0))
-        yield Finding(
-            kind="too late",
-            headline=f"{names.agency(result.agency)} learned {names.fact(result.fact)} {over} too late.",
-            detail=(
-                f"It took {length_text(result.split.total_ms)} against {length_text(result.allowed_ms or 0)} allowed: "
-                f"{_split_text(result.split)}. Why it matters: {result.why}. ({result.need})"
-            ),
-            cause=result.cause,
-            evidence=result.split.chain,
-            facts=(result.fact,),
-            responsible=responsible,
-            action=action,
-            element=element,
         )
 
 

@@ -61,7 +61,9 @@ def _draw_bar(picture: Picture, need: NeedResult, split: DelaySplit, y: float, p
         picture.rect(begin, y, end - begin, _BAR, style, hint=hint, radius=0)
         if end - begin >= _LETTER_WIDTH:
             letter = stretch.part[0].upper()
-            picture.text((begin + end) / 2, y + 14.5, letter, size=11, bold=True, fill=style.text, anchor="middle")
+            picture.text(
+                begin + _LETTER_WIDTH / 2, y + 14.5, letter, size=11, bold=True, fill=style.text, anchor="middle"
+            )
     end_x = place(split.total_ms)
     if split.complete:
         picture.text(end_x + 6, y + 14, length_text(split.total_ms), size=11.5, halo=True)

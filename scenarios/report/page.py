@@ -19,7 +19,7 @@ from markupsafe import Markup
 from scenarios.evaluate.cells import STATE_LETTER
 from scenarios.evaluate.delays import DELAY_PARTS
 from scenarios.evaluate.evaluation import Evaluation
-from scenarios.evaluate.findings import FINDING_KINDS
+from scenarios.evaluate.finding import FINDING_KINDS
 from scenarios.evaluate.history import History
 from scenarios.evaluate.measures import RATING_TEXT
 from scenarios.evaluate.policy_cells import label_text

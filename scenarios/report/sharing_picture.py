@@ -15,6 +15,7 @@ _LABEL: Final = 130
 _CELL: Final = 74
 _ROW: Final = 44
 _HEAD: Final = 64
+_LEGEND: Final = 620  # what the sentence below the matrix takes
 _SHADES: Final = ("#e7eef3", "#c6d8e4", "#98b9cd", "#5f90ad", "#2c6e8f")
 _EMPTY: Final = Fill(fill="#f8f9fa", text=MUTED, stroke="#eceff1")
 _SELF: Final = Fill(fill="#eceff1", text=MUTED, stroke="#eceff1")
@@ -27,7 +28,7 @@ def draw_sharing(pack: Pack, evaluation: Evaluation, names: Names) -> Markup:
     most = max((flow.reports for flow in evaluation.flows), default=1)
     picture = Picture(
         "sharing",
-        width=_LABEL + _CELL * len(agencies) + 4,
+        width=max(_LABEL + _CELL * len(agencies) + 4, _LEGEND),
         height=_HEAD + _ROW * len(agencies) + 26,
         title="Who told whom",
         description=" ".join(_in_words(flow, names) for flow in evaluation.flows) or "Nobody told anybody anything.",

@@ -44,8 +44,9 @@ class Picture:
     def __init__(self, name: str, *, width: float, height: float, title: str, description: str) -> None:
         self.name = name
         self.width = width
+        size = f'viewBox="0 0 {number(width)} {number(height)}" width="{number(width)}"'
         self._head = (
-            f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {number(width)} {number(height)}" '
+            f'<svg xmlns="http://www.w3.org/2000/svg" role="img" {size} '
             f'aria-labelledby="{name}-title {name}-desc" font-family="{escape(FONT)}">'
             f'<title id="{name}-title">{_text(title)}</title><desc id="{name}-desc">{_text(description)}</desc>'
             f'<defs><pattern id="{name}-hatch" width="7" height="7" patternUnits="userSpaceOnUse" '

@@ -1,5 +1,6 @@
 """Planned against actual injects on one time axis, with what happened and the links' outages below."""
 
+from dataclasses import dataclass
 from typing import Final
 
 from markupsafe import Markup
@@ -16,20 +17,32 @@ _PLOT: Final = 720
 _ROW: Final = 24
 _TOP: Final = 34
 _RIBBON: Final = 20
+_LEVEL: Final = 18  # a turning point and its gap
 _NOTICEABLE_MS: Final = 60_000  # a drift below this is not worth a line
 _UP: Final = Fill(fill="#eaf0f4", text=INK, stroke="#eaf0f4")
 _DOWN: Final = Fill(fill="#6b2737", text=PAPER, stroke="#6b2737", hatched=True)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Turn:
+    """A turning point: what a reader of the time line should look for around it."""
+
+    at_ms: int
+    letter: str
+    hint: str
+    alarming: bool
+
+
 def draw_timeline(pack: Pack, evaluation: Evaluation, names: Names) -> Markup:
     """Draw the MSEL as planned and as played, the turning points, and the outages."""
+    scale = _Scale(pack, evaluation)
     down = {outage.agency for outage in evaluation.outages}
     agencies = [participant.agency for participant in pack.participants if participant.agency in down]
-    rows = len(evaluation.injects)
-    turns = _turning_points(evaluation)
-    marks_top = _TOP + _ROW * rows + 22
-    ribbon_top = marks_top + (34 if turns else 0)
-    height = ribbon_top + _RIBBON * len(agencies) + (24 if agencies else 0) + 30
+    turns = _stack(_turning_points(evaluation, names), scale)
+    levels = 1 + max((level for level, _ in turns), default=-1)
+    turns_top = _TOP + _ROW * len(evaluation.injects) + 22
+    ribbon_top = turns_top + (_LEVEL * levels + 14 if turns else 0)
+    height = ribbon_top + (_RIBBON * len(agencies) + 24 if agencies else 0) + 30
     picture = Picture(
         "timeline",
         width=_LABEL + _PLOT + 40,
@@ -37,39 +50,47 @@ def draw_timeline(pack: Pack, evaluation: Evaluation, names: Names) -> Markup:
         title="Injects planned and actual, and link outages",
         description=_in_words(evaluation, names),
     )
-    scale = _Scale(pack, evaluation)
-    step_ms = axis_step_ms(scale.end_ms)
-    for at_ms in range(0, scale.end_ms + 1, step_ms):
+    for at_ms in range(0, scale.end_ms + 1, axis_step_ms(scale.end_ms)):
         picture.line(scale.x(at_ms), _TOP - 8, scale.x(at_ms), height - 26, stroke="#e3e7eb")
         picture.text(scale.x(at_ms), _TOP - 14, clock_text(at_ms), size=11, fill=MUTED, anchor="middle")
     picture.line(scale.x(evaluation.end_ms), _TOP - 8, scale.x(evaluation.end_ms), height - 26, stroke=INK, width=1.6)
     for row, inject in enumerate(evaluation.injects):
         _draw_inject(picture, inject, _TOP + _ROW * row + 12, scale)
     if turns:
-        picture.text(0, marks_top + 10, "Turning points", size=12, bold=True)
-        for at_ms, letter, hint, alarming in turns:
-            picture.circle(
-                scale.x(at_ms), marks_top + 6, 8, fill=ALARM if alarming else PAPER, stroke=ALARM if alarming else INK,
-                hint=hint,
-            )  # fmt: skip
-            picture.text(
-                scale.x(at_ms), marks_top + 10, letter, size=10.5, bold=True, anchor="middle",
-                fill=PAPER if alarming else INK,
-            )  # fmt: skip
+        picture.text(0, turns_top + 10, "Turning points", size=12, bold=True)
+    for level, turn in turns:
+        x, y = scale.x(turn.at_ms), turns_top + 6 + _LEVEL * level
+        fill, ink = (ALARM, PAPER) if turn.alarming else (PAPER, INK)
+        picture.circle(x, y, 8, fill=fill, stroke=ALARM if turn.alarming else INK, hint=turn.hint)
+        picture.text(x, y + 4, turn.letter, size=10.5, bold=True, anchor="middle", fill=ink)
     if agencies:
         picture.text(0, ribbon_top + 12, "Links down", size=12, bold=True)
-        ribbon_top += 20
     for row, agency in enumerate(agencies):
-        top = ribbon_top + _RIBBON * row
-        picture.text(12, top + 12, agency, size=12, fill=MUTED)
-        picture.rect(scale.x(0), top, scale.x(evaluation.end_ms) - scale.x(0), 14, _UP)
-        for outage in evaluation.outages:
-            if outage.agency == agency:
-                begin, end = scale.x(outage.begin_ms), scale.x(outage.end_ms)
-                hint = f"{names.agency(agency)}: down {clock_text(outage.begin_ms)} to {clock_text(outage.end_ms)}"
-                picture.rect(begin, top, max(end - begin, 1.5), 14, _DOWN, hint=hint)
+        _draw_outages(picture, agency, ribbon_top + 20 + _RIBBON * row, evaluation, scale=scale)
     _draw_legend(picture, height - 8)
     return picture.markup()
+
+
+def _stack(turns: list[_Turn], scale: "_Scale") -> list[tuple[int, _Turn]]:
+    """Put turning points that would cover one another onto levels below one another."""
+    placed: list[tuple[int, _Turn]] = []
+    last: list[float] = []
+    for turn in turns:
+        x = scale.x(turn.at_ms)
+        level = next((number for number, taken in enumerate(last) if x - taken >= _LEVEL), len(last))
+        last[level : level + 1] = [x]
+        placed.append((level, turn))
+    return placed
+
+
+def _draw_outages(picture: Picture, agency: str, top: float, evaluation: Evaluation, *, scale: "_Scale") -> None:
+    picture.text(12, top + 12, agency, size=12, fill=MUTED)
+    picture.rect(scale.x(0), top, scale.x(evaluation.end_ms) - scale.x(0), 14, _UP)
+    for outage in evaluation.outages:
+        if outage.agency == agency:
+            begin, end = scale.x(outage.begin_ms), scale.x(outage.end_ms)
+            hint = f"{agency}: down {clock_text(outage.begin_ms)} to {clock_text(outage.end_ms)}"
+            picture.rect(begin, top, max(end - begin, 1.5), 14, _DOWN, hint=hint)
 
 
 class _Scale:
@@ -123,29 +144,28 @@ def _note(inject: InjectPlayed) -> str:
     return f"{length_text(abs(drift_ms))} {'late' if drift_ms > 0 else 'early'}"
 
 
-def _turning_points(evaluation: Evaluation) -> list[tuple[int, str, str, bool]]:
-    points = [
-        (each.at_ms, "B", f"Branch {each.branch}: {each.outcome}, {clock_text(each.at_ms)}", False)
-        for each in evaluation.branches
-    ]
-    points += [
-        (each.at_ms, "D", f"{each.fact} disclosed to {each.agency}, {clock_text(each.at_ms)}", True)
+def _turning_points(evaluation: Evaluation, names: Names) -> list[_Turn]:
+    def turn(at_ms: int, letter: str, words: str, *, alarming: bool = False) -> _Turn:
+        return _Turn(at_ms=at_ms, letter=letter, hint=f"{words}, {clock_text(at_ms)}", alarming=alarming)
+
+    turns = [turn(each.at_ms, "B", f"Branch {each.branch}: {each.outcome}") for each in evaluation.branches]
+    turns += [
+        turn(each.at_ms, "D", f"{each.fact} disclosed to {names.agency(each.agency)}", alarming=True)
         for each in evaluation.certain.disclosures
         if each.first
     ]
-    points += [
-        (each.released_ms, "C", f"Correction by {each.agency}, {clock_text(each.released_ms)}", False)
-        for each in evaluation.corrections
+    turns += [
+        turn(each.released_ms, "C", f"Correction by {names.agency(each.agency)}") for each in evaluation.corrections
     ]
-    points += [
-        (each.at_ms, "R", f"Message of {each.agency} {each.what}, {clock_text(each.at_ms)}", True)
+    turns += [
+        turn(each.at_ms, "R", f"Message of {names.agency(each.agency)} {each.what}", alarming=True)
         for each in evaluation.refusals
     ]
-    points += [
-        (each.asked_ms, "Q", f"{each.asker} asks {each.originator} for release, {clock_text(each.asked_ms)}", False)
+    turns += [
+        turn(each.asked_ms, "Q", f"{names.agency(each.asker)} asks {names.agency(each.originator)} for release")
         for each in evaluation.requests
     ]
-    return sorted(points)
+    return sorted(turns, key=lambda each: (each.at_ms, each.letter, each.hint))
 
 
 def _draw_legend(picture: Picture, y: float) -> None:

@@ -109,7 +109,7 @@ def _content(title: str, *passages: str) -> PortionContent:
 
 
 def _inject(
-    name: str, minute: int | None, to: str, title: str, label: Label, passages: tuple[str, ...], **more: Any
+    name: str, minute: int | None, to: str, title: str, *, label: Label, passages: tuple[str, ...], **more: Any
 ) -> Inject:
     fields: dict[str, Any] = {
         "type": "inject",
@@ -187,11 +187,11 @@ def small_pack(**changes: Any) -> Pack:
             MustNot(must_not="X2", fact="F3", who=("echo",), why="the investigation"),
         ),
         "injects": (
-            _inject("E1", 0, "alpha", "Tug boarded", OPEN, ("p1", "p2")),
-            _inject("E2", 28, "bravo", "Login stolen", CYBER, ("p3",)),
-            _inject("E3", 82, "alpha", "Second tug", OPEN, ("p4",)),
-            _inject("E4", None, "charlie", "Crew ashore", OPEN, ("p5",), type="contingency inject"),
-            _inject("E9", None, "echo", "Never played", OPEN, (), type="contingency inject"),
+            _inject("E1", 0, "alpha", "Tug boarded", label=OPEN, passages=("p1", "p2")),
+            _inject("E2", 28, "bravo", "Login stolen", label=CYBER, passages=("p3",)),
+            _inject("E3", 82, "alpha", "Second tug", label=OPEN, passages=("p4",)),
+            _inject("E4", None, "charlie", "Crew ashore", label=OPEN, passages=("p5",), type="contingency inject"),
+            _inject("E9", None, "echo", "Never played", label=OPEN, passages=(), type="contingency inject"),
         ),
         "branches": (
             Branch(
@@ -285,6 +285,7 @@ class Recorder:
     def __init__(self) -> None:
         self.events: list[Event] = []
         self._numbers: dict[str, int] = {}
+        self._released: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {}
 
     def note(self, minute: float, source: str, stage: str, **fields: Any) -> None:
         """Add one event."""
@@ -330,7 +331,8 @@ class Recorder:
         head = {name: fields[name] for name in ("kind", "ref", "act", "order", "reason", "cause")}
         audience = dict.fromkeys(readers, 1)
         self.note(minute, author, "released", hid=hid(message), audience=audience, portions=[portion], **head)
-        self._portions = getattr(self, "_portions", {}) | {message: (portion, author, fields)}
+        again = message in self._released
+        self._released[message] = (portion, author, fields)
         if fields["refused"]:
             refusals = [{"place": 0, "recipient": readers[0], "rule": fields["refused"]}]
             refused = {"hid": hid(message), "code": "AUDIENCE", "stage_failed": "policy"}
@@ -338,8 +340,6 @@ class Recorder:
             own = [{"place": 0, "reader": readers[0], "rule": fields["refused"]}]
             self.note(minute, author, "refused", hid=hid(message), code="AUDIENCE", refusals=own)
             return
-        again = message in self._sent()
-        self._seen.add(message)
         admitted = {"hid": hid(message), "kind": fields["kind"], "originator": author, "ref": fields["ref"]}
         self.note(minute, "router", "admitted", wraps=len(readers), re_release=again, **admitted)
         for reader in readers:
@@ -348,13 +348,9 @@ class Recorder:
             self.note(minute, "router", "decided", permit=True, rule=fields["rule"], label=label, **decided)
         self.note(minute, author, "accepted", hid=hid(message))
 
-    def _sent(self) -> set[str]:
-        self._seen: set[str] = getattr(self, "_seen", set())
-        return self._seen
-
     def arrive(self, minute: float, message: str, reader: str, *, opened: float | None = None) -> None:
         """A message is delivered and verified at a reader, and perhaps opened later."""
-        portion, author, fields = self._portions[message]
+        portion, author, fields = self._released[message]
         head = {"hid": hid(message), "kind": fields["kind"], "originator": author}
         self.note(minute, reader, "delivered", bits=1, **head)
         self.note(minute, reader, "verified", ref=fields["ref"], bits=1, portions=[portion], **head)
@@ -401,6 +397,13 @@ def small_record() -> tuple[Event, ...]:
     record.release(71, "charlie", "M5", ["alpha"], passages=["p5"], label=HOME_ONLY, cause="E4", refused="NTK-NATONLY")
     record.release(72, "charlie", "M6", ["delta"], passages=["p5"], cause="E4")
     record.note(73, "router", "delivered", hid=hid("M6"), recipient="delta")
+    _second_hour(record)
+    record.note(END_MINUTE, "excon", "endex")
+    return tuple(record.events)
+
+
+def _second_hour(record: Recorder) -> None:
+    """The correction that does not reach everybody, and the request that is granted."""
     record.note(79, "charlie", "link_down")
     record.release(
         80, "alpha", "M9", ["bravo", "charlie"], ref=hid("M1"), act="correct", reason="the position was wrong"
@@ -423,5 +426,3 @@ def small_record() -> tuple[Event, ...]:
     record.note(94, "delta", "decision_opened", hid=hid("M12"), **decision)
     record.release(94, "alpha", "M8", ["delta"], passages=["p4"], cause=hid("M11"), reason="as granted")
     record.arrive(95, "M8", "delta", opened=96)
-    record.note(END_MINUTE, "excon", "endex")
-    return tuple(record.events)
