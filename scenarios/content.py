@@ -47,14 +47,15 @@ from schemas.report import (
 PASSAGE_ID_BYTES: Final = 5  # 10 hex digits: opaque, and short enough to read aloud
 METRES_PER_NAUTICAL_MILE: Final = 1_852
 _HEADER_LINE: Final = "---"
-_BRACE: Final = re.compile(r"\\[{}]|[{}]")
-_OPENING: Final = re.compile(r"\{\s*([A-Za-z0-9][A-Za-z0-9_+.@-]{0,63})\s*:\s*")
+_BRACE: Final = re.compile(r"\\[{}]|[{}]", re.ASCII)
+_OPENING: Final = re.compile(r"\{\s*([A-Za-z0-9][A-Za-z0-9_+.@-]{0,63})\s*:\s*", re.ASCII)
 _QUALITIES: Final[tuple[Quality, ...]] = get_args(Quality)
 _SHIPS_POSITION: Final = re.compile(
-    r"(\d{1,2})[- ](\d{1,2}(?:\.\d{1,3})?)'? ?([NS])[, ]+(\d{1,3})[- ](\d{1,2}(?:\.\d{1,3})?)'? ?([EW])"
+    r"(\d{1,2})[- ](\d{1,2}(?:\.\d{1,3})?)'? ?([NS])[, ]+(\d{1,3})[- ](\d{1,2}(?:\.\d{1,3})?)'? ?([EW])",
+    re.ASCII,
 )
-_DECIMAL_POSITION: Final = re.compile(r"(-?\d{1,2}\.\d{1,6})[, ]+(-?\d{1,3}\.\d{1,6})")
-_DISTANCE: Final = re.compile(r"(\d{1,5}(?:\.\d)?) ?(nm|km|m)")
+_DECIMAL_POSITION: Final = re.compile(r"(-?\d{1,2}\.\d{1,6})[, ]+(-?\d{1,3}\.\d{1,6})", re.ASCII)
+_DISTANCE: Final = re.compile(r"(\d{1,5}(?:\.\d)?) ?(nm|km|m)", re.ASCII)
 _METRES: Final = {"nm": METRES_PER_NAUTICAL_MILE, "km": 1_000, "m": 1}
 _PORTION_CONTENT: Final[TypeAdapter[PortionContent]] = TypeAdapter(PortionContent)
 

@@ -21,15 +21,15 @@ DURATION_MS_MAX: Final = 60 * 24 * 3_600_000  # the longest exercises of the fie
 NUMBER_MAX: Final = 2**53 - 1
 _UNITS_MS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _BITS: Final = {"bit": 1, "kbit": 1_000, "mbit": 1_000_000, "gbit": 1_000_000_000}
-_DURATION_PART: Final = re.compile(r"(\d{1,9})(ms|s|m|h|d)")
-_DURATION: Final = re.compile(r"(?:\d{1,9}(?:ms|s|m|h|d))+")
-_CLOCK: Final = re.compile(r"T([+-])(\d{1,3}):([0-5]\d)(?::([0-5]\d))?")
+_DURATION_PART: Final = re.compile(r"(\d{1,9})(ms|s|m|h|d)", re.ASCII)
+_DURATION: Final = re.compile(r"(?:\d{1,9}(?:ms|s|m|h|d))+", re.ASCII)
+_CLOCK: Final = re.compile(r"T([+-])(\d{1,3}):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
 _DATETIME: Final = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d))?)? ?(?:(Z|UTC)|([+-])(\d\d):?(\d\d)?)?", re.ASCII
 )
-_RATE: Final = re.compile(r"(\d{1,9}) ?([kKmMgG]?bit)(?:/s)?")
-_SHARE: Final = re.compile(r"(\d{1,3}(?:\.\d{1,4})?) ?%")
-_NUMBER: Final = re.compile(r"\d{1,16}")
+_RATE: Final = re.compile(r"(\d{1,9}) ?([kKmMgG]?bit)(?:/s)?", re.ASCII)
+_SHARE: Final = re.compile(r"(\d{1,3}(?:\.\d{1,4})?) ?%", re.ASCII)
+_NUMBER: Final = re.compile(r"\d{1,16}", re.ASCII)
 _LEAST_AND_MOST: Final = 2
 
 

@@ -43,5 +43,5 @@ class Checked:
 
     def finding(self, level: Level, code: str, part: str, name: str, text: str, *, line: int = 0) -> Finding:
         """Make a finding at an id of a part, ``line`` lines below it; an id of no known place stands at the pack."""
-        mark = self.places.get((part, name), Mark(PACK_FILE, 1, 1))
+        mark = self.places.get((part, name)) or self.places.get(("pack", "")) or Mark(PACK_FILE, 1, 1)
         return Finding(level=level, code=code, place=f"{mark.file}:{mark.line + line}", text=text)

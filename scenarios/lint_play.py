@@ -38,7 +38,7 @@ def _branches(checked: Checked) -> Iterator[Finding]:
     for branch in pack.branches:
         if branch.branch not in checked.flow.reachable:
             if _waits_for_itself(branch, pack):
-                text = f"{branch.branch} is cyclic: it begins after {branch.after}, which only it or what follows from it releases"
+                text = f"{branch.branch} is cyclic: only what follows from it releases {branch.after}, its beginning"
                 yield checked.finding("error", "cyclic-branch", "branches", branch.branch, text)
             else:
                 text = f"{branch.branch} can never begin: nothing releases {branch.after}"
@@ -145,7 +145,7 @@ def _slow_links(checked: Checked) -> Iterator[Finding]:
             rate = rates[links[agency]]
             if rate is not None and text_bytes * 8_000 // rate > TRANSFER_MS_MAX:
                 seconds = text_bytes * 8 // rate
-                text = f"the text of {inject.inject} takes {seconds} s on the link '{links[agency]}' of {agency}; shorten it"
+                text = f"the text of {inject.inject} takes {seconds} s on the link of {agency}; shorten it"
                 yield checked.finding("warning", "long-body", "msel", inject.inject, text)
 
 

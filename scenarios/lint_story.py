@@ -151,7 +151,7 @@ def _needs_shorter_than_links(checked: Checked) -> Iterator[Finding]:
             if _time_allowed_ms(need, carriers, checked) < least_ms:
                 text = (
                     f"{agency} cannot be sure of {need.fact} in time: writing takes {_minutes(desk_ms)} at least, and "
-                    f"the link '{seats[agency].link}' may add {_minutes(least_ms - desk_ms)}; allow more time, or a better link"
+                    f"its link may add {_minutes(least_ms - desk_ms)}; allow more time, or a better link"
                 )
                 yield checked.finding("warning", "by-too-short", "needs", need.need, text)
 

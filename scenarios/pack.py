@@ -24,7 +24,7 @@ from scenarios.pack_community import (
     read_participants,
 )
 from scenarios.pack_conduct import read_bots, read_branches, read_objectives, read_orders
-from scenarios.pack_files import PACK_FILE, PackFiles, read_pack_files
+from scenarios.pack_files import PackFiles, read_pack_files
 from scenarios.pack_rules import read_labels, read_rules
 from scenarios.pack_story import read_facts, read_msel, read_must_nots, read_needs
 from scenarios.parts import Parts, Places
@@ -82,7 +82,7 @@ def load_pack_with_places(path: Path) -> LoadedPack:
         try:
             check_community(pack)
         except InputError as error:
-            problems.add(Mark(PACK_FILE, 1, 1), "community", str(error), error.remedy)
+            problems.add(Mark(files.main, 1, 1), "community", str(error), error.remedy)
     if problems.found:
         raise PackError(files.name, problems.found)
     return LoadedPack(pack=pack, places=parts.places)
@@ -154,7 +154,7 @@ class _Assembly:
         )
 
     def _missing(self, part: str, remedy: str) -> None:
-        self.parts.problems.add(Mark(PACK_FILE, 1, 1), "missing", f"the pack has no part '{part}'", remedy)
+        self.parts.problems.add(Mark(self.files.main, 1, 1), "missing", f"the pack has no part '{part}'", remedy)
 
     def _header(self) -> PackHeader:
         fields = self.parts.single("pack")

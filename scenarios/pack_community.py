@@ -9,8 +9,6 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final, get_args
 
-from pydantic import TypeAdapter
-
 from scenarios.fields import (
     Fields,
     datetime_ms,
@@ -31,22 +29,16 @@ from schemas.bundle import (
     Mechanism,
     Membership,
     NationalMark,
-    PredicateName,
     Standing,
 )
-from schemas.label import EXERCISE_LEVELS, PRECEDENCE_ORDER, TLP_ORDER, Label
+from schemas.label import EXERCISE_LEVELS
 from schemas.names import STATE_PATTERN
 
 _KINDS: Final[tuple[AgencyKind, ...]] = get_args(AgencyKind)
 _SEATS: Final[tuple[Seat, ...]] = get_args(Seat)
-_PREDICATES: Final[tuple[PredicateName, ...]] = get_args(PredicateName)
 # An id says what it is (domain practice): rb- regional body, dp- dialogue partner, in- industry, ex- exercise staff.
 _KIND_OF_PREFIX: Final[dict[str, AgencyKind]] = {"rb": "body", "dp": "partner", "in": "industry", "ex": "staff"}
 _STATE: Final = re.compile(STATE_PATTERN.removeprefix("^").removesuffix("$"), re.ASCII)
-_TOPIC: Final = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*", re.ASCII)
-_LABEL: Final[TypeAdapter[Label]] = TypeAdapter(Label)
-# What the shape of a label calls its parts, and what a planner does.
-_RANKED: Final = {"tlp": TLP_ORDER, "precedence": PRECEDENCE_ORDER}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,10 +23,19 @@ _NOT_PLAYED: Final = "rehearsal"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackFiles:
-    """The bytes of every file, by path relative to the pack; ``alone`` says that one file is the whole pack."""
+    """The bytes of every file, by path relative to the pack.
+
+    Attributes:
+        path: As the planner gave it.
+        name: What the pack is called in messages.
+        main: The file that everything hangs on; places that lie nowhere are shown there.
+        alone: Whether that one file is the whole pack.
+        contents: What was read.
+    """
 
     path: Path
     name: str
+    main: str
     alone: bool
     contents: dict[str, bytes]
 
@@ -67,14 +76,14 @@ def read_pack_files(path: Path) -> PackFiles:
     try:
         if path.is_file():
             raw = _read_file(path, path.name)
-            return PackFiles(path=path, name=path.stem, alone=True, contents={PACK_FILE: raw})
+            return PackFiles(path=path, name=path.stem, main=path.name, alone=True, contents={path.name: raw})
         if not path.is_dir():
             msg = f"there is no pack at {path}"
             raise InputError(msg, remedy="give the folder of a pack, or its pack.yaml")
         if not (path / PACK_FILE).is_file():
             msg = f"{path} holds no {PACK_FILE}, so it is no pack"
             raise InputError(msg, remedy="give the folder that holds pack.yaml")
-        return PackFiles(path=path, name=path.resolve().name, alone=False, contents=_read_folder(path))
+        return PackFiles(path=path, name=path.resolve().name, main=PACK_FILE, alone=False, contents=_read_folder(path))
     except OSError as error:
         msg = f"the pack at {path} cannot be read: {error.strerror or error}"
         raise InputError(msg, remedy="check that the files exist and may be read by you") from error

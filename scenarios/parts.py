@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from scenarios.fields import Fields
-from scenarios.pack_files import PACK_FILE, PackFiles
+from scenarios.pack_files import PackFiles
 from scenarios.problems import Mark, PackTextError, Problems, did_you_mean
 from scenarios.text_yaml import ListNode, MapNode, Node, TextNode, decode_text, read_yaml, shorten
 from schemas.names import AGENCY_ID_PATTERN
@@ -35,7 +35,8 @@ class Parts:
         self.places: Places = {}
         self._nodes: dict[str, list[Node]] = {name: [] for name in PART_NAMES}
         for relative in sorted(files.contents):
-            if relative.endswith((".yaml", ".yml")) and not relative.startswith(_POINTED_AT):
+            is_part = files.alone or relative.endswith((".yaml", ".yml"))
+            if is_part and not relative.startswith(_POINTED_AT):
                 self._take_file(relative)
 
     def _take_file(self, relative: str) -> None:
@@ -69,15 +70,15 @@ class Parts:
     def single(self, part: str) -> Fields:
         """Return a part that exists once and is one mapping; an absent one is noted."""
         nodes = self._nodes[part]
+        nowhere = Mark(self.files.main, 1, 1)
+        self.places[part, ""] = nodes[0].mark if nodes else nowhere
         for extra in nodes[1:]:
             self.problems.add(extra.mark, "repeated", f"the part '{part}' stands twice", "keep one of them")
         if not nodes:
             self.problems.add(
-                Mark(PACK_FILE, 1, 1), "missing", f"the pack has no part '{part}'", f"add '{part}:' to {PACK_FILE}"
+                nowhere, "missing", f"the pack has no part '{part}'", f"add '{part}:' to {self.files.main}"
             )
-        return Fields(
-            nodes[0] if nodes else MapNode((), Mark(PACK_FILE, 1, 1)), self.problems, what=f"the part '{part}'"
-        )
+        return Fields(nodes[0] if nodes else MapNode((), nowhere), self.problems, what=f"the part '{part}'")
 
     def texts(self, part: str) -> tuple[TextNode, ...]:
         """Return a part that is a plain list of words."""
