@@ -50,7 +50,7 @@ STATE_TEXT: Final[dict[CellState, str]] = {
 
 PART_FILL: Final[dict[DelayPart, Fill]] = {
     "hold": Fill(fill="#274b63", text=PAPER, stroke=PAPER),
-    "rule": Fill(fill="#c8553d", text=PAPER, stroke=PAPER, hatched=True),
+    "rule": Fill(fill="#b34430", text=PAPER, stroke=PAPER, hatched=True),
     "link": Fill(fill="#a9b7c4", text=INK, stroke=PAPER),
     "desk": Fill(fill="#f3c553", text=INK, stroke=PAPER),
 }
