@@ -1,5 +1,6 @@
 """Lint of the play: branches that end, injects that are released, seats with something to do and time to do it in."""
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
@@ -128,7 +129,7 @@ def _seats(checked: Checked) -> Iterator[Finding]:
                 text = f"the player of {name} may sit idle for {max(gaps) // 60_000} minutes"
                 yield checked.finding("warning", "seat-idle", "participants", name, text)
         most = max(
-            (sum(1 for other in arrived if begin <= other < begin + _TEN_MINUTES_MS) for begin in arrived), default=0
+            (bisect_left(arrived, at_ms + _TEN_MINUTES_MS) - place for place, at_ms in enumerate(arrived)), default=0
         )
         if most > ITEMS_IN_TEN_MINUTES_MAX:
             text = f"{name} may get {most} items within ten minutes; spread them, or share the seat"

@@ -1,4 +1,4 @@
-"""Lint of the story: can everybody who needs a fact learn it, and can nobody learn it who must not."""
+"""Lint of the story: can everybody learn what they need, can nobody learn what they must not, do the rules mean it."""
 
 import re
 from collections.abc import Iterator
@@ -7,9 +7,10 @@ from typing import Final
 from policy.community import Community
 from policy.decide import decide
 from policy.verdict import Action, Verdict
+from policy.widening import widening_rules
 from scenarios.finding import Checked, Finding
 from scenarios.model import Inject, LinkProfile, Need, Pack
-from scenarios.placeholder_community import compile_community
+from scenarios.placeholder_community import compile_community, placeholder_bundle
 from schemas.label import Label
 
 _RELEASING: Final = ("report", "forward", "correct")
@@ -22,6 +23,7 @@ def lint_story(checked: Checked) -> Iterator[Finding]:
     yield from _facts_without_passage(checked)
     yield from _needs_nobody_can_meet(checked)
     yield from _rule_gaps(checked)
+    yield from _widening_rules(checked)
     yield from _needs_shorter_than_links(checked)
     yield from _spoilers(checked)
 
@@ -127,6 +129,12 @@ def _ask(label: Label, originator: str, recipient: str, pack: Pack, community: C
 
 def _refusal(verdict: Verdict) -> str:
     return next((reason.text for reason in verdict.reasons if not reason.passed), verdict.rule)
+
+
+def _widening_rules(checked: Checked) -> Iterator[Finding]:
+    for rule, fault in widening_rules(placeholder_bundle(checked.pack)):
+        text = f"the rule {rule} {fault}: who marks a report up would spread it"
+        yield checked.finding("warning", "widening-rule", "rules", rule, text)
 
 
 def _needs_shorter_than_links(checked: Checked) -> Iterator[Finding]:

@@ -77,6 +77,9 @@ def load_pack_with_places(path: Path) -> LoadedPack:
     problems = Problems(files.name)
     parts = Parts(files, problems)
     take_msel_table(parts)
+    if problems.found:
+        # What stands in a file that cannot be read would only be reported as missing.
+        raise PackError(files.name, problems.found)
     pack = _Assembly(parts, files).pack()
     if not problems.found:
         try:

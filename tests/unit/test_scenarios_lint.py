@@ -115,6 +115,7 @@ CASES: list[tuple[str, str, str, list[Change]]] = [
     ),
     # warnings
     ("rule-gap", "warning", "id: N1", [("role: mar, state: affected", "role: mar, state: SGP")]),
+    ("widening-rule", "warning", "id: R3", [("forbid: {kind: industry, tlp: AMBER or above}", "forbid: {tlp: AMBER}")]),
     ("by-too-short", "warning", "id: N1", [("by: 30m", "by: 4m")]),
     ("by-too-short", "warning", "id: N1", [("by: 30m", "by: T+00:09")]),
     ("objective-without-inject", "warning", "O2:", [("objectives:\n", UNSERVED)]),
