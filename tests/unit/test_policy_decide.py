@@ -362,6 +362,27 @@ def test_h13_an_embargo_ends_and_a_report_lapses() -> None:
     assert ask("sgp-mar", expires_ms=NOW - 1).rule == "NTK-EXPIRY"
 
 
+@pytest.mark.parametrize(
+    ("recipient", "changed", "wanted", "held"),
+    [
+        ("sgp-cert", {"compartments": ("alpha", "beta")}, ("alpha", "beta"), ("alpha",)),
+        ("mys-fiu", {"caveats": ("LEAD-ONLY:health", "PERSONAL")}, ("health", "personal-data"), ("personal-data",)),
+        ("sgp-cert", {"caveats": ("NATONLY",)}, ("MYS",), ("SGP",)),
+        ("rb-msp", {"caveats": ("RESIDENCY:SGP",)}, ("SGP",), ()),
+        ("idn-cert", {"level": "EX-SECRET"}, ("EX-SECRET",), ("EX-RESTRICTED",)),
+        ("sgp-mar", {"mechanisms": ("msp",)}, ("msp",), ()),
+    ],
+    ids=str,
+)
+def test_a_reason_carries_its_operands(
+    recipient: str, changed: dict[str, Any], wanted: tuple[str, ...], held: tuple[str, ...]
+) -> None:
+    """What was asked for and what is held of it: from these the nearest change is worked out."""
+    reason = next(reason for reason in ask(recipient, **changed).reasons if not reason.passed)
+
+    assert (reason.wanted, reason.held) == (wanted, held)
+
+
 # Community rules.
 
 
