@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal, get_args
 
 from policy.caveat_tests import PurposeLimit
-from policy.caveats import NAMED, ORCON, operands
+from policy.caveats import NAMED, ORCON
 from policy.community import Community
 from policy.enquiry import Enquiry
 from policy.routing import NO_PERMIT
@@ -146,8 +146,7 @@ def _named(refusal: _Refusal) -> Iterator[Draft]:
 def _lit(refusal: _Refusal) -> Iterator[Draft]:
     label, recipient, via = refusal.enquiry.label, refusal.recipient, refusal.enquiry.via
     if label.tlp == "RED":
-        if any(operands(label, NAMED)):
-            yield from _named(refusal)
+        # Where NAMED names others, its own test has failed too and drafts the name.
         yield from _released(refusal)
     for tlp in reversed(TLP_ORDER[: TLP_ORDER.index(label.tlp)]):
         yield refusal.relabel(f"mark it TLP:{tlp}", label._replace(tlp=tlp))

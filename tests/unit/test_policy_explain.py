@@ -81,6 +81,7 @@ ONWARD: dict[str, Any] = {"action": Action.ONWARD, "via": "sgp-cert", "hid": HID
         (enquiry(caveats=("NAMED:sgp-cert",)), "label", "add the caveat NAMED:sgp-mar"),
         (enquiry(tlp="RED"), "label", "add sgp-mar to REL TO"),
         (enquiry(tlp="RED", rel=("sgp-mar",), caveats=("NAMED:sgp-cert",)), "label", "add the caveat NAMED:sgp-mar"),
+        (enquiry(tlp="RED", caveats=("NAMED:sgp-cert",)), "label", "add the caveat NAMED:sgp-mar"),
         (enquiry(not_before=NOW + 1), "label", "lift the embargo"),
         (enquiry(expires_ms=NOW - 1), "label", "let the report lapse later"),
         (enquiry("tha-mar"), "agency", "make tha-mar active"),
