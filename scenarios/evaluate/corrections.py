@@ -1,7 +1,8 @@
 """Did a correction reach everybody who had the mistake (handling rule H13)?
 
 A past recipient is any agency whose node had verified the corrected report, or a report derived from it, before the
-correction reached that agency. It counts as corrected by the correction itself, or by a report derived from it.
+correction reached that agency. It counts as corrected by the correction itself, by a report derived from it, or by a
+correction that somebody who had quoted the mistake sent in turn.
 """
 
 from dataclasses import dataclass
@@ -54,8 +55,11 @@ def find_corrections(history: History) -> tuple[Correction, ...]:
 
 
 def _follow(correction: Release, corrected: str, history: History) -> Correction:
-    mistaken = _with_derived(corrected, history) - {correction.hid}
-    remedies = _with_derived(correction.hid, history)
+    mistaken = _with_derived({corrected}, history)
+    in_turn = {
+        release.hid for release in history.releases if release.ref in mistaken and release.at_ms >= correction.at_ms
+    }
+    remedies = _with_derived({correction.hid} | in_turn, history)
     had: dict[str, Arrival] = {}
     put_right: dict[str, Arrival] = {}
     for arrival in history.arrivals:
@@ -64,7 +68,7 @@ def _follow(correction: Release, corrected: str, history: History) -> Correction
         # A product that quotes both the mistake and its correction corrects.
         if arrival.hid in remedies:
             put_right.setdefault(arrival.agency, arrival)
-        elif arrival.hid in mistaken and arrival.agency not in put_right:
+        elif arrival.hid in mistaken - remedies and arrival.agency not in put_right:
             had.setdefault(arrival.agency, arrival)
     recipients = []
     for agency, arrival in had.items():
@@ -90,9 +94,9 @@ def _follow(correction: Release, corrected: str, history: History) -> Correction
     )
 
 
-def _with_derived(hid: str, history: History) -> frozenset[str]:
-    """A report and all that was derived from it, however far: the taint walk."""
-    tainted = {hid}
+def _with_derived(hids: set[str], history: History) -> frozenset[str]:
+    """Reports and all that was derived from them, however far: the taint walk."""
+    tainted = set(hids)
     grown = True
     while grown:
         before = len(tainted)

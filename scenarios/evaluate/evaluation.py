@@ -15,8 +15,8 @@ from scenarios.evaluate.consent import ConsentRequest, find_requests
 from scenarios.evaluate.corrections import Correction, corrections_called_for, find_corrections
 from scenarios.evaluate.denials import Denial, find_denials
 from scenarios.evaluate.disclosures import Disclosure, find_disclosures
-from scenarios.evaluate.finding import Finding
-from scenarios.evaluate.findings import Outcomes, find_findings
+from scenarios.evaluate.finding import Finding, Outcomes
+from scenarios.evaluate.findings import find_findings
 from scenarios.evaluate.flows import Flow, Spread, count_flows, follow_spread
 from scenarios.evaluate.history import History
 from scenarios.evaluate.knowledge import learn
@@ -120,6 +120,7 @@ def evaluate(
         Outcomes(
             needs=certain.needs,
             figures=certain.sharing,
+            cells=certain.cells,
             disclosures=certain.disclosures,
             policy=policy,
             corrections=corrections,

@@ -1,9 +1,17 @@
-"""What a finding is, and the words it uses."""
+"""What a finding is, the words it uses, and what findings are drawn from."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from scenarios.evaluate.cells import Cell
+from scenarios.evaluate.consent import ConsentRequest
+from scenarios.evaluate.corrections import Correction
 from scenarios.evaluate.delays import DelayCause
+from scenarios.evaluate.disclosures import Disclosure
+from scenarios.evaluate.measures import SharingFigures
+from scenarios.evaluate.needs import NeedResult
+from scenarios.evaluate.policy_cells import PolicyCell
+from scenarios.evaluate.reconcile import Reconciliation
 
 FindingKind = Literal["right", "too wide", "too narrow", "too late", "record"]
 # Strengths stand before areas for improvement, as in the AAR/IP template HSEEP-IP01.
@@ -25,3 +33,17 @@ class Finding:
     responsible: str = ""
     action: str = ""
     element: CapabilityElement | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcomes:
+    """What findings are drawn from."""
+
+    needs: tuple[NeedResult, ...]
+    figures: SharingFigures
+    cells: tuple[Cell, ...]
+    disclosures: tuple[Disclosure, ...]
+    policy: tuple[PolicyCell, ...]
+    corrections: tuple[Correction, ...]
+    requests: tuple[ConsentRequest, ...]
+    reconciliation: Reconciliation

@@ -5,33 +5,21 @@ it out, and, for what went wrong, a proposed line of the improvement plan. The p
 and the plan are the exercise director's.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from scenarios.evaluate.cells import Cell
 from scenarios.evaluate.consent import ConsentRequest
 from scenarios.evaluate.corrections import Correction
 from scenarios.evaluate.disclosures import Disclosure
-from scenarios.evaluate.finding import FINDING_KINDS, Finding
+from scenarios.evaluate.finding import FINDING_KINDS, Finding, Outcomes
 from scenarios.evaluate.findings_of_needs import find_in_needs
+from scenarios.evaluate.findings_of_strengths import find_strengths
 from scenarios.evaluate.measures import SharingFigures
-from scenarios.evaluate.needs import NeedResult
 from scenarios.evaluate.policy_cells import PolicyCell
 from scenarios.evaluate.reconcile import Reconciliation
 from scenarios.evaluate.wording import Names, clock_text, count_text, length_text, list_text, share_text
 from scenarios.model import Pack
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcomes:
-    """What findings are drawn from."""
-
-    needs: tuple[NeedResult, ...]
-    figures: SharingFigures
-    disclosures: tuple[Disclosure, ...]
-    policy: tuple[PolicyCell, ...]
-    corrections: tuple[Correction, ...]
-    requests: tuple[ConsentRequest, ...]
-    reconciliation: Reconciliation
 
 
 def find_findings(pack: Pack, names: Names, outcomes: Outcomes) -> tuple[Finding, ...]:
@@ -39,13 +27,12 @@ def find_findings(pack: Pack, names: Names, outcomes: Outcomes) -> tuple[Finding
     found = [
         *_disclosed(names, outcomes.disclosures),
         *_dangerous(names, outcomes.policy),
-        *_surplus(outcomes.figures),
+        *_surplus(outcomes.figures, outcomes.cells),
         *find_in_needs(names, outcomes.needs, outcomes.policy),
-        *_on_time(outcomes.figures),
-        *_kept(pack, names, outcomes.disclosures),
         *_corrections(names, outcomes.corrections),
         *_requests(names, outcomes.requests),
         *_record(outcomes.reconciliation),
+        *find_strengths(pack, names, outcomes),
     ]
     return tuple(sorted(found, key=lambda finding: FINDING_KINDS.index(finding.kind)))
 
@@ -56,8 +43,9 @@ def _disclosed(names: Names, disclosures: Iterable[Disclosure]) -> Iterator[Find
         if disclosure.first:
             groups.setdefault((disclosure.must_not, disclosure.fact, disclosure.released_by), []).append(disclosure)
     for (must_not, fact, released_by), group in groups.items():
-        readers = list_text(names.agency(each.agency) for each in group)
+        readers = names.several(each.agency for each in group)
         rules = sorted({rule for each in group for rule in each.rules})
+        why = group[0].why.rstrip(".")
         by_excon = released_by not in names.agencies
         allowed = f" The router let it through by {list_text(rules)}." if rules else ""
         reason = f" Stated reason: “{group[0].stated_reason}”." if group[0].stated_reason else ""
@@ -66,7 +54,7 @@ def _disclosed(names: Names, disclosures: Iterable[Disclosure]) -> Iterator[Find
             headline=f"{names.fact(fact)} became readable by {readers}, who must not have it.",
             detail=(
                 f"{names.agency(released_by)} released it at {clock_text(group[0].released_ms)}; readable from "
-                f"{clock_text(group[0].at_ms)}. Why it matters: {group[0].why}.{allowed}{reason} ({must_not})"
+                f"{clock_text(group[0].at_ms)}. Why it matters: {why}.{allowed}{reason} ({must_not})"
             ),
             cause="person",
             evidence=tuple(dict.fromkeys(each.source for each in group)),
@@ -82,76 +70,79 @@ def _disclosed(names: Names, disclosures: Iterable[Disclosure]) -> Iterator[Find
 
 
 def _dangerous(names: Names, policy: Iterable[PolicyCell]) -> Iterator[Finding]:
-    groups: dict[tuple[str, str], list[PolicyCell]] = {}
+    groups: dict[str, list[PolicyCell]] = {}
     for cell in policy:
         if cell.policy == "dangerous rule":
-            groups.setdefault((cell.fact, cell.evidence.rule), []).append(cell)
-    for (fact, rule), group in groups.items():
-        readers = list_text(names.agency(cell.agency) for cell in group)
+            groups.setdefault(cell.evidence.rule, []).append(cell)
+    for rule, group in groups.items():
+        facts = tuple(dict.fromkeys(cell.fact for cell in group))
+        tests = dict.fromkeys(f"Under {cell.evidence.label}: {cell.evidence.text}." for cell in group)
         yield Finding(
             kind="too wide",
-            headline=f"Rule {rule} allows {names.fact(fact)} to reach {readers}, who must not have it.",
-            detail=f"Under {group[0].evidence.label}: {group[0].evidence.text}.",
+            headline=(
+                f"Rule {rule} would let {list_text(facts) if len(facts) > 1 else names.fact(facts[0])} reach "
+                f"{names.several(cell.agency for cell in group)}, who must not have "
+                f"{'them' if len(facts) > 1 else 'it'}."
+            ),
+            detail=" ".join(tests),
             cause="rule",
             evidence=tuple(dict.fromkeys(cell.evidence.source for cell in group)),
-            facts=(fact,),
+            facts=facts,
             responsible="Owner of the community rules",
             action=f"Narrow rule {rule}, or mark such material so that the rule does not apply",
             element="planning",
         )
 
 
-def _surplus(figures: SharingFigures) -> Iterator[Finding]:
-    if figures.surplus:
-        yield Finding(
-            kind="too wide",
-            headline=(
-                f"{share_text(figures.surplus_share)} of what was passed on was surplus: "
-                f"{count_text(figures.surplus, 'fact', 'facts')} at agencies neither in need nor forbidden."
-            ),
-            detail="Surplus is no breach. It shows how far sharing went beyond need, and what readers had to read.",
-            cause=None,
-            evidence=(),
-        )
+def _surplus(figures: SharingFigures, cells: Iterable[Cell]) -> Iterator[Finding]:
+    if not figures.surplus:
+        return
+    counts = Counter(cell.fact for cell in cells if cell.state == "surplus")
+    most = list_text(f"{fact} ({count})" for fact, count in sorted(counts.items(), key=_most_first)[:3])
+    yield Finding(
+        kind="too wide",
+        headline=(
+            f"{share_text(figures.surplus_share)} of what was passed on was surplus: "
+            f"{count_text(figures.surplus, 'cell', 'cells')} of the matrix known without need."
+        ),
+        detail=f"Mostly {most}. Surplus is no breach; it shows how far sharing went beyond need.",
+        cause=None,
+        evidence=(),
+        facts=tuple(sorted(counts)),
+    )
+
+
+def _most_first(item: tuple[str, int]) -> tuple[int, str]:
+    return -item[1], item[0]
 
 
 def _requests(names: Names, requests: Iterable[ConsentRequest]) -> Iterator[Finding]:
     for request in requests:
+        if request.in_time is not False:
+            continue
         asked = f"{names.agency(request.asker)} asked {names.agency(request.originator)} for release"
-        if request.in_time is False:
-            lapsed = request.decided_ms is None
-            took = "" if request.decided_ms is None else length_text(request.decided_ms - request.asked_ms)
-            yield Finding(
-                kind="too late",
-                headline=f"{asked} and " + ("got no answer." if lapsed else f"waited {took} for a decision."),
-                detail=f"“{request.subject}”. An answer was due {clock_text(request.answer_by_ms)}.",
-                cause="person",
-                evidence=(request.hid,),
-                responsible=names.agency(request.originator),
-                action="Name who may consent to release at any hour, and how long an answer may take",
-                element="organization",
-            )
-        elif request.in_time and request.decided_ms is not None:
-            took = length_text(request.decided_ms - request.asked_ms)
-            yield Finding(
-                kind="right",
-                headline=f"{asked} and had a decision after {took}: {request.state}.",
-                detail=f"“{request.subject}”. Due {clock_text(request.answer_by_ms)}. Reason: “{request.reason}”.",
-                cause=None,
-                evidence=(request.hid,),
-            )
+        took = "" if request.decided_ms is None else length_text(request.decided_ms - request.asked_ms)
+        yield Finding(
+            kind="too late",
+            headline=f"{asked} and " + (f"waited {took} for a decision." if took else "got no answer."),
+            detail=f"“{request.subject}”. An answer was due {clock_text(request.answer_by_ms)}.",
+            cause="person",
+            evidence=(request.hid,),
+            responsible=names.agency(request.originator),
+            action="Name who may consent to release at any hour, and how long an answer may take",
+            element="organization",
+        )
 
 
 def _corrections(names: Names, corrections: Iterable[Correction]) -> Iterator[Finding]:
     for correction in corrections:
-        without = [each for each in correction.recipients if each.corrected_ms is None]
-        total = len(correction.recipients)
+        without = [each.agency for each in correction.recipients if each.corrected_ms is None]
         if without:
             yield Finding(
                 kind="too narrow",
                 headline=(
-                    f"{names.agency(correction.agency)}'s correction reached {correction.reached} of {total} past "
-                    f"recipients; {list_text(names.agency(each.agency) for each in without)} still held the mistake "
+                    f"{names.agency(correction.agency)}'s correction reached {correction.reached} of "
+                    f"{len(correction.recipients)} past recipients; {names.several(without)} still held the mistake "
                     "at ENDEX."
                 ),
                 detail=f"Released {clock_text(correction.released_ms)}. Stated reason: “{correction.reason}”.",
@@ -161,23 +152,10 @@ def _corrections(names: Names, corrections: Iterable[Correction]) -> Iterator[Fi
                 action="Send corrections to every past recipient, and pass on those of reports one has quoted",
                 element="training",
             )
-        elif total:
-            last = max(each.corrected_ms or 0 for each in correction.recipients)
-            yield Finding(
-                kind="right",
-                headline=(
-                    f"{names.agency(correction.agency)}'s correction reached all {total} past recipients within "
-                    f"{length_text(last - correction.released_ms)}."
-                ),
-                detail=f"Released {clock_text(correction.released_ms)}. Stated reason: “{correction.reason}”.",
-                cause=None,
-                evidence=(correction.hid, correction.corrects),
-            )
 
 
 def _record(reconciliation: Reconciliation) -> Iterator[Finding]:
     unexplained = reconciliation.unexplained
-    made = sum(check.made for check in reconciliation.checks)
     if unexplained:
         yield Finding(
             kind="record",
@@ -191,38 +169,4 @@ def _record(reconciliation: Reconciliation) -> Iterator[Finding]:
             responsible="EXCON",
             action="Find out why the records differ before the figures are used",
             element="equipment",
-        )
-    elif made:
-        yield Finding(
-            kind="right",
-            headline=f"The router's record and the agencies' own records agree: {made} comparisons, none unexplained.",
-            detail="The router cannot read reports and agencies cannot see each other's records.",
-            cause=None,
-            evidence=(),
-        )
-
-
-def _kept(pack: Pack, names: Names, disclosures: Iterable[Disclosure]) -> Iterator[Finding]:
-    broken = {disclosure.must_not for disclosure in disclosures}
-    for must_not in pack.must_nots:
-        if must_not.must_not not in broken:
-            kept_from = list_text(names.agency(agency) for agency in must_not.who)
-            yield Finding(
-                kind="right",
-                headline=f"{names.fact(must_not.fact)} stayed away from {kept_from}.",
-                detail=f"What was at stake: {must_not.why}. ({must_not.must_not})",
-                cause=None,
-                evidence=(),
-                facts=(must_not.fact,),
-            )
-
-
-def _on_time(figures: SharingFigures) -> Iterator[Finding]:
-    if figures.on_time:
-        yield Finding(
-            kind="right",
-            headline=f"{figures.on_time} of {figures.fell_due} needs that fell due were met on time.",
-            detail="A need is met when a person has opened the report, or a simulated desk's node has verified it.",
-            cause=None,
-            evidence=(),
         )

@@ -54,7 +54,7 @@ def _failure(
     return Finding(
         kind="too narrow" if missed else "too late",
         headline=_missed_headline(names, group) if missed else _late_headline(names, group),
-        detail=_detail(names, group, policy, missed=missed),
+        detail=_detail(group, policy, missed=missed),
         cause=CAUSE_OF_PART[part],
         evidence=tuple(dict.fromkeys(hid for need in group if need.split for hid in need.split.chain)),
         facts=(group[0].fact,),
@@ -65,7 +65,7 @@ def _failure(
 
 
 def _missed_headline(names: Names, group: list[NeedResult]) -> str:
-    who = list_text(names.agency(need.agency) for need in group)
+    who = names.several(need.agency for need in group)
     dues = sorted({need.cell.due_ms for need in group if need.cell.due_ms is not None})
     return f"{who} never learned {names.fact(group[0].fact)}, due {list_text(map(clock_text, dues))}."
 
@@ -75,17 +75,13 @@ def _late_headline(names: Names, group: list[NeedResult]) -> str:
     if len(group) == 1:
         need, over = delays[0]
         return f"{names.agency(need.agency)} learned {names.fact(need.fact)} {over} too late."
-    who = list_text(f"{names.agency(need.agency)} ({over})" for need, over in delays)
+    who = list_text(f"{need.agency} ({over})" for need, over in delays)
     return f"{who} learned {names.fact(group[0].fact)} too late."
 
 
-def _detail(names: Names, group: list[NeedResult], policy: tuple[PolicyCell, ...], *, missed: bool) -> str:
+def _detail(group: list[NeedResult], policy: tuple[PolicyCell, ...], *, missed: bool) -> str:
     lead = "From when it was first known to ENDEX" if missed else "From when it was first known"
-    splits = [
-        (f"{names.agency(need.agency)}: " if len(group) > 1 else "") + _split_text(need.split)
-        for need in group
-        if need.split
-    ]
+    splits = [(f"{need.agency}: " if len(group) > 1 else "") + _split_text(need.split) for need in group if need.split]
     told = list(dict.fromkeys(need.cell.told_later for need in group if need.cell.told_later))
     tests = dict.fromkeys(
         f"{denial.text[:1].upper()}{denial.text[1:]} ({denial.rule})"
@@ -97,7 +93,7 @@ def _detail(names: Names, group: list[NeedResult], policy: tuple[PolicyCell, ...
             for need in group
         )
     )
-    why = list_text(dict.fromkeys(need.why for need in group))
+    why = list_text(dict.fromkeys(need.why.rstrip(".") for need in group))
     ids = list_text(dict.fromkeys(need.need for need in group))
     sentences = [f"{lead}: {'; '.join(splits)}.", *(f"{test}." for test in tests)]
     sentences += [f"EXCON told it later by {list_text(told)}."] if told else []
@@ -134,7 +130,7 @@ def _gaps(names: Names, policy: Iterable[PolicyCell], told: set[tuple[str, str, 
             groups.setdefault((cell.fact, denial.rule, cell.policy == "rule gap"), []).append((cell, denial))
     for (fact, rule, never), group in groups.items():
         denial = group[0][1]
-        needers = list_text(names.agency(cell.agency) for cell, _ in group)
+        needers = names.several(cell.agency for cell, _ in group)
         need = "needs" if len(group) == 1 else "need"
         ending = "and no label in use allows it" if never else "until it was marked anew"
         yield Finding(

@@ -60,6 +60,11 @@ class Names:
         """Return an agency's name."""
         return self.agencies.get(agency, agency)
 
+    def several(self, agencies: Iterable[str]) -> str:
+        """Join agencies as in a sentence: one by its name, more by their ids, since names hold commas themselves."""
+        ids = list(dict.fromkeys(agencies))
+        return self.agency(ids[0]) if len(ids) == 1 else list_text(ids)
+
     def fact(self, fact: str) -> str:
         """Return a fact's id and text."""
         text = self.facts.get(fact)

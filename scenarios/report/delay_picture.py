@@ -5,6 +5,7 @@ from typing import Final
 
 from markupsafe import Markup
 
+from scenarios.evaluate.cells import CellState
 from scenarios.evaluate.delays import DELAY_PARTS, DelaySplit
 from scenarios.evaluate.evaluation import Evaluation
 from scenarios.evaluate.needs import NeedResult
@@ -17,12 +18,15 @@ _PLOT: Final = 640
 _ROW: Final = 30
 _TOP: Final = 30
 _BAR: Final = 20
+_GRAVEST_FIRST: Final[tuple[CellState, ...]] = ("missed", "late", "on time")
+_NOTE_WIDTH: Final = 62  # what "138 min" takes beside a bar
 _LETTER_WIDTH: Final = 13  # a letter fits into a stretch at least this wide
 
 
 def draw_delays(evaluation: Evaluation, names: Names) -> Markup:
     """Draw the delay split of each need; bars begin when the fact first reached anybody."""
     rows = [(need, need.split) for need in evaluation.certain.needs if need.split is not None]
+    rows.sort(key=lambda row: _GRAVEST_FIRST.index(row[0].cell.state))
     height = _TOP + _ROW * len(rows) + 52
     picture = Picture(
         "delays",
@@ -31,11 +35,13 @@ def draw_delays(evaluation: Evaluation, names: Names) -> Markup:
         title="Where the time went, need by need",
         description=" ".join(_in_words(need, split, names) for need, split in rows),
     )
-    longest_ms = max([split.total_ms for _, split in rows] + [need.allowed_ms or 0 for need, _ in rows] + [60_000])
+    # A missed need has no end of its own, so it must not set the scale; its bar runs out of the picture.
+    complete_ms = [split.total_ms for _, split in rows if split.complete]
+    longest_ms = max([*complete_ms, *(round(1.3 * (need.allowed_ms or 0)) for need, _ in rows), 60_000])
     step_ms = axis_step_ms(longest_ms)
 
     def x(at_ms: int) -> float:
-        return _LABEL + _PLOT * max(0, at_ms) / longest_ms
+        return _LABEL + _PLOT * max(0, min(at_ms, longest_ms)) / longest_ms
 
     for at_ms in range(0, longest_ms + 1, step_ms):
         picture.line(x(at_ms), _TOP - 6, x(at_ms), _TOP + _ROW * len(rows), stroke="#e3e7eb")
@@ -65,14 +71,16 @@ def _draw_bar(picture: Picture, need: NeedResult, split: DelaySplit, y: float, p
                 begin + _LETTER_WIDTH / 2, y + 14.5, letter, size=11, bold=True, fill=style.text, anchor="middle"
             )
     end_x = place(split.total_ms)
+    due_x = None if need.allowed_ms is None or need.allowed_ms < 0 else place(need.allowed_ms)
+    if due_x is not None and split.complete and 0 <= due_x - end_x < _NOTE_WIDTH:
+        end_x = due_x  # the note stands beyond the due mark where it would be crossed by it
     if split.complete:
         picture.text(end_x + 6, y + 14, length_text(split.total_ms), size=11.5, halo=True)
     else:
         picture.text(end_x + 6, y + 14, "▸ never", size=11.5, bold=True, fill=ALARM, halo=True)
-    if need.allowed_ms is not None and need.allowed_ms >= 0:
-        due = place(need.allowed_ms)
-        picture.line(due, y - 4, due, y + _BAR + 4, stroke="#ffffff", width=4)
-        picture.line(due, y - 4, due, y + _BAR + 4, stroke=INK, width=2)
+    if due_x is not None:
+        picture.line(due_x, y - 4, due_x, y + _BAR + 4, stroke="#ffffff", width=4)
+        picture.line(due_x, y - 4, due_x, y + _BAR + 4, stroke=INK, width=2)
 
 
 def _draw_legend(picture: Picture, y: float) -> None:

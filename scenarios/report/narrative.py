@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from scenarios.evaluate.evaluation import Evaluation
 from scenarios.evaluate.history import History, Moment, Release
+from scenarios.evaluate.needs import NeedResult
 from scenarios.evaluate.tagging import Tagging, tagging_of
 from scenarios.evaluate.wording import Names, clock_text, count_text, length_text, list_text
 from scenarios.model import Pack
@@ -91,10 +92,12 @@ def _injects(history: History, evaluation: Evaluation, names: Names) -> Iterator
     for inject in evaluation.injects:
         told: dict[int, list[str]] = {}
         for agency, at_ms in inject.delivered:
-            told.setdefault(at_ms, []).append(names.agency(agency))
+            told.setdefault(at_ms, []).append(agency)
         for at_ms, agencies in told.items():
             carried = f" It tells {list_text(names.fact(fact) for fact in inject.carries)}." if inject.carries else ""
-            text = f"Inject {inject.inject}, “{inject.title}” ({inject.mode}), reaches {list_text(agencies)}.{carried}"
+            text = (
+                f"Inject {inject.inject}, “{inject.title}” ({inject.mode}), reaches {names.several(agencies)}.{carried}"
+            )
             yield _entry(at_ms, "inject", text, inject.inject, wall_ms=walls.get((inject.inject, at_ms)))
         if not inject.delivered and inject.released_ms is not None:
             text = f"Inject {inject.inject}, “{inject.title}”, is released and reaches nobody."
@@ -122,7 +125,7 @@ def _releases(history: History, tagging: Tagging, names: Names) -> Iterator[Stor
 
 
 def _release_text(release: Release, tagging: Tagging, names: Names, *, again: bool) -> str:
-    readers = list_text(names.agency(agency) for agency in release.audience)
+    readers = names.several(agency for agency in release.audience)
     facts = sorted(frozenset[str]().union(*(tagging.facts_of(release.hid, each) for each in release.portions)))
     title = release.portions[0].title if release.portions else "a message"
     verb = "releases again" if again else {"forward": "forwards"}.get(release.act, "reports")
@@ -136,10 +139,10 @@ def _denials(history: History, names: Names) -> Iterator[StoryEntry]:
         left_out = moment.fields.get("left_out") or {}
         by_rule: dict[str, list[str]] = {}
         for agency, rule in left_out.items():
-            by_rule.setdefault(str(rule), []).append(names.agency(str(agency)))
+            by_rule.setdefault(str(rule), []).append(str(agency))
         for rule, agencies in by_rule.items():
             text = (
-                f"Before sending, {names.agency(moment.source)}'s node leaves out {list_text(agencies)}: "
+                f"Before sending, {names.agency(moment.source)}'s node leaves out {names.several(agencies)}: "
                 f"{rule} does not allow it."
             )
             yield _entry(moment.at_ms, "rule", text, wall_ms=moment.wall_ms)
@@ -158,19 +161,29 @@ def _refused(moment: Moment, names: Names) -> StoryEntry:
 
 
 def _outcomes(evaluation: Evaluation, names: Names) -> Iterator[StoryEntry]:
+    groups: dict[tuple[int, str, str, str, str | None], list[NeedResult]] = {}
     for need in evaluation.certain.needs:
-        cell, who, fact = need.cell, names.agency(need.agency), names.fact(need.fact)
-        evidence = [cell.source] if cell.source else []
-        if cell.state == "on time" and cell.known_ms is not None:
-            text = f"{who} knows {fact}, in time ({need.need})."
-            yield _entry(cell.known_ms, "outcome", text, *evidence, wall_ms=cell.known_wall_ms)
-        elif cell.state == "late" and cell.known_ms is not None:
-            over = length_text(cell.known_ms - (cell.due_ms or 0))
-            text = f"{who} knows {fact}, {over} too late ({need.need}). Main cause: {need.cause}."
-            yield _entry(cell.known_ms, "outcome", text, *evidence, wall_ms=cell.known_wall_ms, emphasis=True)
-        elif cell.state == "missed" and cell.due_ms is not None:
-            text = f"{fact} falls due at {who}, who will never learn it ({need.need}). Main cause: {need.cause}."
-            yield _entry(cell.due_ms, "outcome", text, emphasis=True)
+        cell = need.cell
+        at_ms = cell.due_ms if cell.state == "missed" else cell.known_ms
+        if cell.state in {"on time", "late", "missed"} and at_ms is not None:
+            groups.setdefault((at_ms, cell.state, need.need, need.fact, cell.source), []).append(need)
+    for (at_ms, state, _, _, source), group in groups.items():
+        wall_ms = group[0].cell.known_wall_ms if state != "missed" else None
+        text = _outcome_text(state, group, names)
+        evidence = [source] if source else []
+        yield _entry(at_ms, "outcome", text, *evidence, wall_ms=wall_ms, emphasis=state != "on time")
+
+
+def _outcome_text(state: str, group: list[NeedResult], names: Names) -> str:
+    need, cell = group[0], group[0].cell
+    who, knows = names.several(each.agency for each in group), "knows" if len(group) == 1 else "know"
+    causes = list_text(dict.fromkeys(each.cause for each in group if each.cause))
+    if state == "on time":
+        return f"{who} {knows} {need.fact}, in time ({need.need})."
+    if state == "late":
+        over = length_text((cell.known_ms or 0) - (cell.due_ms or 0))
+        return f"{who} {knows} {names.fact(need.fact)}, {over} too late ({need.need}). Main cause: {causes}."
+    return f"{names.fact(need.fact)} falls due at {who}, who will never learn it ({need.need}). Main cause: {causes}."
 
 
 def _breaches(evaluation: Evaluation, names: Names) -> Iterator[StoryEntry]:
@@ -178,7 +191,7 @@ def _breaches(evaluation: Evaluation, names: Names) -> Iterator[StoryEntry]:
         if each.first:
             text = (
                 f"{names.agency(each.agency)} can now read {names.fact(each.fact)}, which it must not have: "
-                f"{each.why} ({each.must_not}). Released by {names.agency(each.released_by)}."
+                f"{each.why.rstrip('.')} ({each.must_not}). Released by {names.agency(each.released_by)}."
             )
             yield _entry(each.at_ms, "breach", text, each.source, wall_ms=each.wall_ms, emphasis=True)
 

@@ -54,7 +54,7 @@ def draw_timeline(pack: Pack, evaluation: Evaluation, names: Names) -> Markup:
         picture.line(scale.x(at_ms), _TOP - 8, scale.x(at_ms), height - 26, stroke="#e3e7eb")
         picture.text(scale.x(at_ms), _TOP - 14, clock_text(at_ms), size=11, fill=MUTED, anchor="middle")
     picture.line(scale.x(evaluation.end_ms), _TOP - 8, scale.x(evaluation.end_ms), height - 26, stroke=INK, width=1.6)
-    for row, inject in enumerate(evaluation.injects):
+    for row, inject in enumerate(sorted(evaluation.injects, key=_order_of_play)):
         _draw_inject(picture, inject, _TOP + _ROW * row + 12, scale)
     if turns:
         picture.text(0, turns_top + 10, "Turning points", size=12, bold=True)
@@ -131,6 +131,11 @@ def _draw_inject(picture: Picture, inject: InjectPlayed, y: float, scale: _Scale
         picture.text(x, y + 4, note, size=11, fill=MUTED, halo=True, anchor=anchor)
     elif note:
         picture.text(_LABEL + 11 if planned is None else planned + 11, y + 4, note, size=11, fill=MUTED, halo=True)
+
+
+def _order_of_play(inject: InjectPlayed) -> tuple[bool, int, str]:
+    at_ms = inject.planned_ms if inject.released_ms is None else inject.released_ms
+    return at_ms is None, at_ms or 0, inject.inject
 
 
 def _note(inject: InjectPlayed) -> str:
