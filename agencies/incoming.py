@@ -4,7 +4,7 @@ Verify, write, then receipt and ack: a delivery that is acked is in the inbox or
 never leaves the feed stuck. Runs on the thread that has the node's store.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, assert_never
 
 from agencies.core import NodeCore
@@ -45,11 +45,15 @@ class Arrival:
     originator: str
     ref: bytes | None
     contents: tuple[tuple[int, Content], ...]  # by place
+    topics: tuple[str, ...] = ()  # of these portions
 
 
 @dataclass(slots=True)
 class Effects:
-    """What follows from a frame: replies to send, news for the desk, verdicts that came, and whether to resume anew."""
+    """What follows from a frame: replies to send, news for the desk, verdicts that came, and whether to resume anew.
+
+    ``awaiting`` is how many large portions still wait for chunks, or None where the frame changed nothing about it.
+    """
 
     replies: list[UpMessage] = field(default_factory=list)
     arrivals: list[Arrival] = field(default_factory=list)
@@ -57,6 +61,8 @@ class Effects:
     owed: bool = False
     resume: bool = False
     bundle_installed: bool = False
+    chunks_moved: bool = False
+    awaiting: int | None = None
 
 
 class Incoming:
@@ -88,6 +94,8 @@ class Incoming:
             if held != before or any(isinstance(message, Delivery) for message in messages):
                 effects.replies.append(Ack("ack", held))
             effects.owed = self._store.owes()
+            if effects.chunks_moved:
+                effects.awaiting = self._store.awaiting_chunks()
         return effects
 
     def note_opened(self, held: HeldMessage, *, stage: str, moment: Moment, fields: dict[str, Any]) -> None:
@@ -173,10 +181,12 @@ class Incoming:
             return
         if header.kind == "recall":
             self._recalled(accepted, moment)
+            effects.chunks_moved = True
             return
         opened = tuple((portion.place, portion.content) for portion in accepted.portions if portion.content is not None)
         for portion in accepted.portions:
             if portion.chunks:
+                effects.chunks_moved = True
                 effects.replies += self._wants(hid, portion.place)
         if opened:
             arrival = Arrival(
@@ -205,7 +215,8 @@ class Incoming:
         if ref is not None and kind == "report" and self._store.held(ref) is not None:
             self._write("superseded", moment, hid=ref.hex(), by=hid.hex())
         self._owe(originator, hid, bits, "delivered", moment)
-        effects.arrivals.append(arrival)
+        topics = tuple(sorted({labels[place].topic for place, _ in arrival.contents}))
+        effects.arrivals.append(replace(arrival, topics=topics))
 
     def _receipts(self, accepted: Accepted, moment: Moment) -> None:
         for portion in accepted.portions:
@@ -270,6 +281,7 @@ class Incoming:
         if chunk_hash(message.ciphertext) != manifest_hashes(pending.opened.blob)[message.number]:
             self._write("rejected", moment, hid=message.hid.hex(), code="CHUNK", stage_failed="payload")
             return
+        effects.chunks_moved = True
         self._store.keep_chunk(message.hid, message.place, message.number, message.ciphertext)
         held = pending.held | {message.number: message.ciphertext}
         if len(held) < pending.opened.chunks:

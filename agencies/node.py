@@ -18,7 +18,7 @@ from agencies.core import NodeCore
 from agencies.drafts import Draft, Why, WorkflowDraft
 from agencies.incoming import Arrival, Effects, Incoming, readmit
 from agencies.outgoing import Moment, Outgoing, Released
-from agencies.store import NodeStore
+from agencies.store import HeldPortion, NodeStore
 from schemas.bundle import TrustRoot
 from schemas.errors import LinkError, RemoteError
 from schemas.frames import (
@@ -112,7 +112,10 @@ class Node:
         self._sent = 0  # outbox rows up to this one have gone out in this session
         self._in_flight = 0
         self._unsettled = store.waiting_count()
+        self._awaiting = store.awaiting_chunks()
         self._busy = 0
+        self._writing = False  # the writer has something to write …
+        self._handing = False  # … and waits for the link to take it
         self._linked = asyncio.Event()
         readmit(core, store.announcements())
 
@@ -138,7 +141,21 @@ class Node:
 
     def idle(self) -> bool:
         """Tell whether nothing that this node began is unfinished."""
-        return not (self._unsettled or self._busy or self._control or self._owing.is_set())
+        return not (self._unsettled or self._awaiting or self._busy or self._control or self._owing.is_set())
+
+    def stirring(self) -> bool:
+        """Tell whether the node itself is at work at this moment: on the disk, or about to hand a frame to its link.
+
+        Frames that the link holds, and verdicts and acks that are still to come, do not count.
+        """
+        writing = (self._wake.is_set() or self._writing) and not self._handing
+        return bool(self._busy) or writing or self._owing.is_set()
+
+    async def look_up(self, agencies: Iterable[str]) -> tuple[str, ...]:
+        """Ask for the box keys of these agencies; returns those that have announced none (communications check)."""
+        names = sorted(set(agencies) - {self.agency})
+        await self._find_keys(names)
+        return self._outgoing.missing_keys(names, at_ms=self._clock.now_ms())
 
     # What the desk asks.
 
@@ -183,6 +200,14 @@ class Node:
         await self._on_disk(note)
         self._owing.set()
 
+    async def portions(self, hid: bytes) -> list[HeldPortion]:
+        """Return the portions of a message that this agency holds, in order of place."""
+        return await self._on_disk(lambda: self.store.portions(hid))
+
+    async def released_to(self, hid: bytes) -> dict[str, int]:
+        """Return everybody to whom a message of ours was released and accepted, with the bits."""
+        return await self._on_disk(lambda: self.store.released_to(hid))
+
     async def note(self, stage: str, **fields: object) -> None:
         """Write an entry of the desk's own into the journal."""
         await self._on_disk(lambda: self._note(stage, **fields))
@@ -212,6 +237,7 @@ class Node:
     async def _session(self, link: Link) -> None:
         self._control.clear()
         self._sent = self._in_flight = 0
+        self._writing = self._handing = False
         await self._on_disk(self._greet)
         self._wake.set()
         async with asyncio.TaskGroup() as tasks:
@@ -240,10 +266,14 @@ class Node:
                 if self._in_flight:
                     log.warning("verdict.overdue", extra={"agency": self.agency, "releases": self._in_flight})
                     self._sent = self._in_flight = 0
+            self._writing = True
             self._wake.clear()
             while messages := self._take_control() + await self._take_outbox():
                 for frame in gather_frames(messages):
+                    self._handing = True
                     await link.send(frame)
+                    self._handing = False
+            self._writing = False
 
     def _take_control(self) -> list[UpMessage]:
         taken = list(self._control)
@@ -275,6 +305,8 @@ class Node:
     async def _took(self, messages: tuple[DownMessage, ...]) -> None:
         effects: Effects = await self._on_disk(lambda: self._incoming.take(messages, self._moment()))
         self._unsettled -= effects.settled
+        if effects.awaiting is not None:
+            self._awaiting = effects.awaiting
         self._in_flight = max(0, self._in_flight - effects.settled)
         if effects.resume:
             self._control.append(self._incoming.hello())
@@ -305,8 +337,9 @@ class Node:
             if await self._on_disk(lambda: self._outgoing.send_receipts(self._moment())):
                 self._unsettled = await self._on_disk(self.store.waiting_count)
                 self._wake.set()
-            if not await self._on_disk(self.store.owes):
-                self._owing.clear()
+                continue
+            # Nothing left to send, or no key to send it with yet: the next arrival or announcement looks again.
+            self._owing.clear()
 
     async def _find_keys(self, readers: Iterable[str]) -> None:
         """Look up the box keys that are not known here, and wait a little for them."""

@@ -351,6 +351,15 @@ class NodeStore:
         """Return the large portions that are not complete."""
         return self._sql.execute("SELECT hid, place FROM portion WHERE chunks > 0 AND content ISNULL").fetchall()
 
+    def awaiting_chunks(self) -> int:
+        """Return how many large portions still wait for a chunk; one that has all, and does not open, waits no more."""
+        return int(
+            self._sql.execute(
+                "SELECT count(*) FROM portion WHERE chunks > 0 AND content ISNULL AND chunks >"
+                " (SELECT count(*) FROM chunk WHERE chunk.hid = portion.hid AND chunk.place = portion.place)"
+            ).fetchone()[0]
+        )
+
     def keep_chunk(self, hid: bytes, place: int, number: int, ciphertext: bytes) -> None:
         """Keep a chunk of a portion that is not complete."""
         self._sql.execute("INSERT OR IGNORE INTO chunk VALUES (?, ?, ?, ?)", (hid, place, number, ciphertext))

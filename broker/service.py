@@ -58,6 +58,7 @@ class BrokerService:
         self._attachments: dict[str, Attachment] = {}
         self._jobs: asyncio.Queue[_Job] = asyncio.Queue(maxsize=_ARRIVALS_WAITING_MAX)
         self._unanswered = 0
+        self._frames_sent: dict[str, int] = {}
         self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="broker-disk")
 
     @asynccontextmanager
@@ -81,6 +82,14 @@ class BrokerService:
         """Return, for each connected reader, how many deliveries it has not acked."""
         return self._router.unfinished()
 
+    def stirring(self) -> bool:
+        """Tell whether anything waits to be decided at this moment."""
+        return self._unanswered > 0
+
+    def frames_sent(self, agency: str) -> int:
+        """Return how many frames went to an agency in its present session."""
+        return self._frames_sent.get(agency, 0)
+
     async def install_bundle(self, *, version: int, signed: bytes, install: Callable[[], None]) -> None:
         """Judge by a new bundle from now on, cancel what is queued to or from agencies it revokes, and tell all.
 
@@ -100,6 +109,7 @@ class BrokerService:
 
     async def attached(self, attachment: Attachment) -> None:
         """Take up an agency's session; deliveries begin with its hello."""
+        self._frames_sent[attachment.agency] = 0
         self._attachments[attachment.agency] = attachment
 
     async def detached(self, attachment: Attachment) -> None:
@@ -169,6 +179,7 @@ class BrokerService:
             if attachment is None:
                 continue
             for frame in gather_frames(messages):
+                self._frames_sent[agency] += 1
                 if not attachment.send(frame):
                     # It reads too slowly for its own window. Its rows are safe; it says hello when it is back.
                     log.warning("session.slow", extra={"agency": agency})

@@ -28,7 +28,7 @@ from broker.server import MqttServer
 from broker.service import BrokerService
 from broker.store import Store
 from scenarios.enrolment import ROUTER, Community
-from schemas.errors import CapacityError
+from schemas.errors import CapacityError, LinkError
 from sealing.entropy import Entropy
 from transport.clock import Clock, SystemClock
 from transport.link import Connect
@@ -37,7 +37,9 @@ from transport.mqtt import MqttAddress, mqtt_connect
 _HOST: Final = "127.0.0.1"
 _DISK_THREADS: Final = 4  # syncs overlap, Python does not; more threads only wait for each other
 _LINK_LIMIT_S: Final = 30.0  # all nodes of a region of a thousand have said hello by then
+_LOGINS_AT_ONCE: Final = 32  # half of what broker.limits lets wait for their login
 _QUIET_POLL_S: Final = 0.002  # how often quiet is looked for; real time only, the exercise clock stands meanwhile
+_TIMINGS: Final = NodeTimings(receipt_gather_s=0)  # a region in one process has no reason to wait for more receipts
 _QUIET_LOOKS: Final = 2  # in a row, since an ack may wake somebody else
 
 
@@ -91,6 +93,8 @@ async def running_region(
     world: World,
     on_arrival: Callable[[str, Arrival], None],
     agencies: Iterable[str] | None = None,
+    shape: Callable[[str, Connect], Connect] | None = None,
+    timings: NodeTimings = _TIMINGS,
 ) -> AsyncGenerator[Region, None]:
     """Start a region and stop it with the block.
 
@@ -100,6 +104,8 @@ async def running_region(
         world: Clocks and entropy, shared by all parts.
         on_arrival: Told of everything new at any desk.
         agencies: Who takes part; everybody unless given.
+        shape: Puts a link's quality around an agency's link.
+        timings: How long nodes wait, in real time.
 
     Raises:
         LinkError: If a node finds no link.
@@ -117,19 +123,50 @@ async def running_region(
         server = MqttServer(service, limits=ServerLimits())
         address = await stack.enter_async_context(server.listening(host=_HOST, port=0, tls=None))
         nodes: dict[str, Node] = {}
-        for agency in chosen:
-            node_store = NodeStore.open(folder / "nodes" / f"{agency}.sqlite", agency=agency)
-            stack.callback(node_store.close)
+        for agency, node_store in zip(chosen, _open_stores(folder / "nodes", chosen, disk, stack), strict=True):
             mqtt = MqttAddress(host=_HOST, port=address.port, agency=agency, password=passwords[agency])
-            nodes[agency] = _node(community, node_store, mqtt_connect(mqtt), disk, world, partial(on_arrival, agency))
-        for node in nodes.values():
-            await stack.enter_async_context(node.running())
-        async with asyncio.timeout(_LINK_LIMIT_S):
-            for node in nodes.values():
-                await node.linked()
+            connect = mqtt_connect(mqtt) if shape is None else shape(agency, mqtt_connect(mqtt))
+            nodes[agency] = _node(
+                community,
+                node_store,
+                connect=connect,
+                disk=disk,
+                world=world,
+                on_arrival=partial(on_arrival, agency),
+                timings=timings,
+            )
+        await _start(tuple(nodes.values()), stack)
         region = Region(community=community, nodes=nodes, broker=service, store=store, port=address.port)
         await region.quiet(limit_s=_LINK_LIMIT_S)
         yield region
+
+
+def _open_stores(folder: Path, agencies: list[str], disk: Executor, stack: AsyncExitStack) -> list[NodeStore]:
+    """Open everybody's database at once, since each waits for its syncs; they are closed with the stack."""
+
+    def open_store(agency: str) -> NodeStore:
+        return NodeStore.open(folder / f"{agency}.sqlite", agency=agency)
+
+    opening = [disk.submit(open_store, agency) for agency in agencies]
+    done = [future for future in opening if future.exception() is None]
+    for future in done:
+        stack.callback(future.result().close)
+    return [future.result() for future in opening]
+
+
+async def _start(nodes: tuple[Node, ...], stack: AsyncExitStack) -> None:
+    """Start the nodes in waves, each when the one before it has logged in: the server drops a crowd of strangers."""
+    try:
+        async with asyncio.timeout(_LINK_LIMIT_S):
+            for first in range(0, len(nodes), _LOGINS_AT_ONCE):
+                wave = nodes[first : first + _LOGINS_AT_ONCE]
+                for node in wave:
+                    await stack.enter_async_context(node.running())
+                for node in wave:
+                    await node.linked()
+    except TimeoutError as error:
+        msg = f"not all nodes had a link after {_LINK_LIMIT_S:.0f} s"
+        raise LinkError(msg, remedy="look for errors of single agencies above; is the machine overloaded?") from error
 
 
 def _broker(community: Community, store: Store, passwords: dict[str, str], world: World) -> BrokerService:
@@ -154,13 +191,15 @@ def _broker(community: Community, store: Store, passwords: dict[str, str], world
     )
 
 
-def _node(  # noqa: PLR0917 - private, called once, in the order of the parameters
+def _node(
     community: Community,
     store: NodeStore,
+    *,
     connect: Connect,
     disk: Executor,
     world: World,
     on_arrival: Callable[[Arrival], None],
+    timings: NodeTimings,
 ) -> Node:
     return Node(
         core=NodeCore(keys=Keys(community.rings[store.agency]), bundle=community.bundle),
@@ -173,5 +212,5 @@ def _node(  # noqa: PLR0917 - private, called once, in the order of the paramete
         entropy=world.entropy,
         on_arrival=on_arrival,
         keep_keys=lambda _ring: None,  # the keys of a region in one process last as long as it does
-        timings=NodeTimings(receipt_gather_s=0),
+        timings=timings,
     )

@@ -1,0 +1,145 @@
+"""A simulated desk: it reads, decides by its standing orders, takes its time, and says why it does each thing.
+
+Pure: sightings in, planned acts out. What it may not know it is never given: no facts, no needs, only passages by
+opaque id and the words of its own orders. How well it keeps passages apart is a matter of skill and of chance.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from agencies.conditions import Condition, Outcome, Sighting, find
+from schemas.label import Label
+
+ActWord = Literal["report", "forward", "request", "decide", "correct", "acknowledge", "hold"]
+
+
+class Chance(Protocol):
+    """Where a bot's luck comes from; a seeded one, so that a play can be repeated."""
+
+    def random(self) -> float:
+        """Return a number from 0 up to, but not including, 1."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How long something takes: at least and at most, in ms."""
+
+    least_ms: int
+    most_ms: int
+
+    def draw(self, chance: Chance) -> int:
+        """Return a duration within the bounds, every one equally likely."""
+        return self.least_ms + int((self.most_ms - self.least_ms + 1) * chance.random())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skill:
+    """How a desk works. ``sanitising`` is the share of passages to be dropped that it does drop, 0 to 1."""
+
+    read: Pace
+    write: Pace
+    decide: Pace
+    sanitising: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandingOrder:
+    """What a desk does when something happens, and why; the fields are those of a pack's ``orders``.
+
+    Attributes:
+        order: Its id.
+        on: When.
+        do: The act.
+        to: Whom the desk means to tell; empty means everybody whom policy permits.
+        label: Of what is written; None keeps the material's own, or the roll-up of what is quoted.
+        title: Of what is written; None keeps the material's own.
+        keep: The passages that are kept, None keeps all.
+        corrects: For ``correct``: the order whose report is superseded.
+        subject: For ``request``: what is asked for.
+        answer_within_ms: For ``request``: how long the asker can wait.
+        outcome: For ``decide``.
+        conditions: For a grant.
+        grants: For a grant: the order whose report is released to the asker.
+        after: How long it takes, where the desk's own pace does not apply.
+        why: The reason, in words.
+        once: Whether it is done only the first time.
+    """
+
+    order: str
+    on: Condition
+    do: ActWord
+    to: tuple[str, ...]
+    label: Label | None
+    title: str | None
+    keep: frozenset[str] | None
+    corrects: str | None
+    subject: str
+    answer_within_ms: int
+    outcome: Outcome | None
+    conditions: str
+    grants: str | None
+    after: Pace | None
+    why: str
+    once: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedAct:
+    """What a desk will do, when, and because of what it saw."""
+
+    order: StandingOrder
+    after_ms: int
+    causes: tuple[Sighting, ...]
+
+
+class Bot:
+    """A desk without a person.
+
+    Args:
+        orders: Its standing orders, in the order they are tried.
+        skill: How it works.
+        chance: Its luck.
+    """
+
+    def __init__(self, *, orders: Iterable[StandingOrder], skill: Skill, chance: Chance) -> None:
+        self._orders = tuple(orders)
+        self._skill = skill
+        self._chance = chance
+        self._sightings: list[Sighting] = []
+        self._done: set[str] = set()
+
+    def reading_ms(self) -> int:
+        """Return how long the desk takes to open what has just come."""
+        return self._skill.read.draw(self._chance)
+
+    def notice(self, sighting: Sighting) -> tuple[PlannedAct, ...]:
+        """Take in something that happened at the desk; returns what it will do because of it."""
+        self._sightings.append(sighting)
+        planned: list[PlannedAct] = []
+        for order in self._orders:
+            if order.once and order.order in self._done:
+                continue
+            causes = find(order.on, self._sightings, now_ms=sighting.at_ms)
+            # Only what has just happened can set an order off; else an old sighting would do so for ever.
+            if causes is None or sighting not in causes:
+                continue
+            self._done.add(order.order)
+            planned.append(PlannedAct(order=order, after_ms=self._pace(order).draw(self._chance), causes=causes))
+        return tuple(planned)
+
+    def kept(self, passages: Iterable[str], order: StandingOrder) -> frozenset[str]:
+        """Return the passages that end up in what is written: those to be kept, and those that slip through."""
+        if order.keep is None:
+            return frozenset(passages)
+        return frozenset(
+            passage
+            for passage in dict.fromkeys(passages)
+            if passage in order.keep or self._chance.random() >= self._skill.sanitising
+        )
+
+    def _pace(self, order: StandingOrder) -> Pace:
+        if order.after is not None:
+            return order.after
+        return self._skill.decide if order.do == "decide" else self._skill.write

@@ -1,0 +1,120 @@
+"""Conditions on what has happened: the trigger words of standing orders and branches.
+
+They are matched on sightings, which name messages, places and passages by id; no truth of the exercise is in them,
+so a desk that matches its orders learns nothing that it has not been told.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+TriggerWord = Literal[
+    "time", "manual", "inject_delivered", "report_sent", "report_received", "opened", "acknowledged", "fact_known",
+    "request_received", "decision_received", "correction_received", "rule_denied", "link_down",
+]  # fmt: skip
+Outcome = Literal["grant", "refuse"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """Something that happened at a desk.
+
+    Attributes:
+        word: What; ``fact_known`` is never a sighting of its own, any sighting with the passages is one.
+        who: Where.
+        at_ms: When, Unix ms.
+        cause: The inject's id, or the message's in hex.
+        sender: Whose message it was.
+        topics: Of the portions that were readable.
+        passages: The opaque ids of the passages that were readable.
+        outcome: Of a decision.
+        order: The standing order that sent it, where it was sent here.
+    """
+
+    word: TriggerWord
+    who: str
+    at_ms: int
+    cause: str
+    sender: str | None = None
+    topics: tuple[str, ...] = ()
+    passages: frozenset[str] = frozenset()
+    outcome: Outcome | None = None
+    order: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trigger:
+    """What to look for; a field that is None matches anything. ``passages``: any one of them suffices."""
+
+    word: TriggerWord
+    who: str | None = None
+    sender: str | None = None
+    inject: str | None = None
+    topic: str | None = None
+    passages: frozenset[str] | None = None
+    order: str | None = None
+    outcome: Outcome | None = None
+    time_ms: int | None = None
+
+    def matches(self, sighting: Sighting) -> bool:
+        """Tell whether this sighting is what is looked for."""
+        if self.word == "fact_known":
+            known = sighting.word in {"inject_delivered", "report_received", "correction_received"}
+        else:
+            known = sighting.word == self.word
+        return (
+            known
+            and self.who in {None, sighting.who}
+            and self.sender in {None, sighting.sender}
+            and self.inject in {None, sighting.cause}
+            and self.order in {None, sighting.order}
+            and self.outcome in {None, sighting.outcome}
+            and (self.passages is None or bool(self.passages & sighting.passages))
+            and (self.topic is None or any(_topic_matches(self.topic, topic) for topic in sighting.topics))
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """Triggers joined by all, any or not; exactly one of the fields is set."""
+
+    trigger: Trigger | None = None
+    all: tuple["Condition", ...] = ()
+    any: tuple["Condition", ...] = ()
+    negated: "Condition | None" = None
+
+
+def find(condition: Condition, sightings: Sequence[Sighting], *, now_ms: int) -> tuple[Sighting, ...] | None:
+    """Return the sightings by which a condition holds, or None if it does not; a time or a not needs none.
+
+    Args:
+        condition: What is asked.
+        sightings: Everything that has happened, oldest first; the latest match counts.
+        now_ms: Unix ms.
+    """
+    if condition.trigger is not None:
+        return _find_trigger(condition.trigger, sightings, now_ms)
+    if condition.negated is not None:
+        return () if find(condition.negated, sightings, now_ms=now_ms) is None else None
+    if condition.any:
+        found = (find(part, sightings, now_ms=now_ms) for part in condition.any)
+        return next((part for part in found if part is not None), None)
+    parts = [find(part, sightings, now_ms=now_ms) for part in condition.all]
+    if not parts or any(part is None for part in parts):
+        return None
+    return tuple(sighting for part in parts for sighting in part or ())
+
+
+def _find_trigger(trigger: Trigger, sightings: Sequence[Sighting], now_ms: int) -> tuple[Sighting, ...] | None:
+    if trigger.word == "time":
+        return () if trigger.time_ms is not None and now_ms >= trigger.time_ms else None
+    for sighting in reversed(sightings):
+        if trigger.matches(sighting):
+            return (sighting,)
+    return None
+
+
+def _topic_matches(pattern: str, topic: str) -> bool:
+    if pattern.endswith(".*"):
+        return topic.startswith(pattern[:-1])
+    return pattern == topic

@@ -1,0 +1,266 @@
+"""A seat with a bot at it: what comes is opened after a while, what is decided is done after a while.
+
+Everything a desk does goes through its node, sealed and judged like any other traffic; the desk adds human time.
+"""
+
+from collections.abc import Callable
+from typing import assert_never
+
+from agencies.bots import Bot, PlannedAct
+from agencies.conditions import Outcome, Sighting, TriggerWord
+from agencies.drafts import Draft, Why, WorkflowDraft
+from agencies.incoming import Arrival, workflow_fields
+from agencies.node import Node
+from agencies.outgoing import Released
+from agencies.writing import Source, Written, write_product, write_report
+from scenarios.clock import ExerciseClock
+from schemas.errors import SealError
+from schemas.report import Portion, PortionContent
+from schemas.workflow import DecisionContent, RequestContent
+
+_CAUSE_MESSAGE = {"report_received", "correction_received", "request_received", "decision_received"}
+
+
+class Desk:
+    """One agency's desk, played by a bot.
+
+    Args:
+        node: The agency's node.
+        bot: Who sits there.
+        clock: Exercise time.
+        noticed: Told of everything that happens here, for branches and for the view.
+        in_play: Whether play still goes on; after ENDEX nobody acts.
+    """
+
+    def __init__(
+        self,
+        *,
+        node: Node,
+        bot: Bot,
+        clock: ExerciseClock,
+        noticed: Callable[[Sighting], None],
+        in_play: Callable[[], bool],
+    ) -> None:
+        self.agency = node.agency
+        self._node = node
+        self._bot = bot
+        self._clock = clock
+        self._noticed = noticed
+        self._in_play = in_play
+        self._material: dict[str, tuple[Portion, ...]] = {}
+        self._released: dict[str, bytes] = {}  # what each standing order sent
+        self._requests: dict[str, Arrival] = {}
+
+    def hand_material(self, inject: str, material: tuple[Portion, ...]) -> None:
+        """Put an inject on the desk."""
+        self._material[inject] = material
+        sighting = self._sighting(
+            "inject_delivered",
+            inject,
+            topics=tuple(sorted({portion.label.topic for portion in material})),
+            passages=frozenset(passage for portion in material for passage in portion.content.passages),
+        )
+        self._noticed(sighting)
+        self._clock.at(self._clock.now_ms() + self._bot.reading_ms(), lambda: self._plan(sighting))
+
+    def arrived(self, arrival: Arrival) -> None:
+        """Put a message on the desk that the node has proved and written down."""
+        word = _word_of(arrival)
+        if word is None:
+            return
+        contents = [content for _, content in arrival.contents if isinstance(content, PortionContent)]
+        outcome: Outcome | None = None
+        for _, content in arrival.contents:
+            if isinstance(content, DecisionContent):
+                outcome = content.outcome
+        sighting = self._sighting(
+            word,
+            arrival.hid.hex(),
+            sender=arrival.originator,
+            topics=arrival.topics,
+            passages=frozenset(passage for content in contents for passage in content.passages),
+            outcome=outcome,
+        )
+        self._noticed(sighting)
+        if word == "request_received":
+            self._requests[arrival.hid.hex()] = arrival
+        self._clock.at(self._clock.now_ms() + self._bot.reading_ms(), lambda: self._open(arrival, sighting))
+
+    async def _open(self, arrival: Arrival, sighting: Sighting) -> None:
+        if not self._in_play():
+            return
+        await self._node.opened(arrival.hid)
+        for _, content in arrival.contents:
+            fields = workflow_fields(content)
+            if fields:
+                await self._node.note(f"{arrival.kind}_opened", hid=arrival.hid.hex(), **fields)
+        self._noticed(self._sighting("opened", arrival.hid.hex(), sender=arrival.originator))
+        self._plan(sighting)
+
+    def _plan(self, sighting: Sighting) -> None:
+        if not self._in_play():
+            return
+        for planned in self._bot.notice(sighting):
+            self._clock.at(self._clock.now_ms() + planned.after_ms, lambda planned=planned: self._act(planned))  # type: ignore[misc] # mypy cannot type a lambda's default
+
+    async def _act(self, planned: PlannedAct) -> None:
+        if not self._in_play():
+            return
+        order = planned.order
+        why = Why(act=order.do, order=order.order, reason=order.why, cause=planned.causes[0].cause)
+        try:
+            match order.do:
+                case "report":
+                    await self._release(planned, self._from_material(planned), why)
+                case "forward":
+                    await self._release(planned, await self._from_messages(planned), why)
+                case "correct":
+                    await self._correct(planned, why)
+                case "request":
+                    await self._request(planned, why)
+                case "decide":
+                    await self._decide(planned, why)
+                case "acknowledge":
+                    for cause in self._messages(planned):
+                        await self._node.opened(bytes.fromhex(cause.cause), stage="acknowledged")
+                        self._noticed(self._sighting("acknowledged", cause.cause, sender=cause.sender))
+                case "hold":
+                    await self._node.note("acted", act="hold", order=order.order, reason=order.why, cause=why.cause)
+                case _:
+                    assert_never(order.do)
+        except SealError as error:
+            # A desk that finds nothing to send says so in its log; play goes on.
+            await self._node.note(
+                "acted", act=order.do, order=order.order, reason=f"not done: {error}", cause=why.cause
+            )
+
+    # Writing and sending.
+
+    def _from_material(self, planned: PlannedAct) -> Written:
+        material = [portion for cause in planned.causes for portion in self._material.get(cause.cause, ())]
+        return write_report(material, planned.order, self._bot.kept)
+
+    async def _from_messages(self, planned: PlannedAct) -> Written:
+        sources = [source for cause in self._messages(planned) for source in await self._sources(cause)]
+        return write_product(
+            sources, planned.order, self._bot.kept, author=self.agency, community=self._node.core.community
+        )
+
+    def _messages(self, planned: PlannedAct) -> list[Sighting]:
+        return [cause for cause in planned.causes if cause.word in _CAUSE_MESSAGE]
+
+    async def _sources(self, cause: Sighting) -> list[Source]:
+        hid = bytes.fromhex(cause.cause)
+        return [
+            Source(
+                hid=hid,
+                place=portion.place,
+                commitment=portion.commitment,
+                originator=cause.sender or "",
+                label=portion.label,
+                content=portion.content,
+            )
+            for portion in await self._node.portions(hid)
+            if isinstance(portion.content, PortionContent)
+        ]
+
+    async def _release(
+        self,
+        planned: PlannedAct,
+        written: Written,
+        why: Why,
+        *,
+        to: tuple[str, ...] | None = None,
+        ref: bytes | None = None,
+    ) -> None:
+        draft = Draft(
+            portions=written.portions,
+            to=planned.order.to if to is None else to,
+            why=why,
+            quotes=written.quotes,
+            ref=ref,
+        )
+        self._sent(planned, await self._node.release(draft))
+
+    def _sent(self, planned: PlannedAct, released: Released) -> None:
+        cause = released.hid.hex() if released.hid is not None else ""
+        if released.left_out:
+            self._noticed(self._sighting("rule_denied", cause, order=planned.order.order))
+        if released.hid is not None:
+            self._released[planned.order.order] = released.hid
+            self._noticed(self._sighting("report_sent", cause, order=planned.order.order))
+
+    async def _correct(self, planned: PlannedAct, why: Why) -> None:
+        corrected = self._released.get(planned.order.corrects or "")
+        if corrected is None:
+            msg = f"order {planned.order.corrects} sent nothing that could be corrected"
+            raise SealError(msg)
+        by_message = bool(self._messages(planned))
+        written = await self._from_messages(planned) if by_message else self._from_material(planned)
+        past = tuple(sorted(await self._node.released_to(corrected)))
+        await self._release(planned, written, why, to=planned.order.to or past, ref=corrected)
+
+    async def _request(self, planned: PlannedAct, why: Why) -> None:
+        order = planned.order
+        answer_by = self._clock.now_ms() + order.answer_within_ms
+        for originator in order.to:
+            content = RequestContent("EXERCISE", self.agency, 0, order.subject, order.why, answer_by)
+            draft = WorkflowDraft(kind="request", content=content, to=originator, ref=None, why=why)
+            await self._node.send_workflow(
+                draft, originator=originator, subject=order.subject, reader=self.agency, answer_by_ms=answer_by
+            )
+
+    async def _decide(self, planned: PlannedAct, why: Why) -> None:
+        order = planned.order
+        for cause in self._messages(planned):
+            request = self._requests.get(cause.cause)
+            asked = request.contents[0][1] if request is not None else None
+            if request is None or not isinstance(asked, RequestContent) or order.outcome is None:
+                continue
+            content = DecisionContent(
+                "EXERCISE", asked.reader, order.outcome, asked.bits, order.conditions, order.why, None
+            )
+            draft = WorkflowDraft(kind="decision", content=content, to=request.originator, ref=request.hid, why=why)
+            await self._node.send_workflow(
+                draft,
+                reader=asked.reader,
+                outcome=order.outcome,
+                reason=order.why,
+                conditions=order.conditions,
+                subject=asked.subject,
+            )
+            granted = self._released.get(order.grants or "")
+            if order.outcome == "grant" and granted is not None:
+                self._sent(planned, await self._node.release_again(granted, {asked.reader: 0}, why))
+
+    def _sighting(  # noqa: PLR0917 - private, and called by name but for the first two
+        self,
+        word: TriggerWord,
+        cause: str,
+        sender: str | None = None,
+        topics: tuple[str, ...] = (),
+        passages: frozenset[str] = frozenset(),
+        outcome: Outcome | None = None,
+        order: str | None = None,
+    ) -> Sighting:
+        return Sighting(
+            word=word,
+            who=self.agency,
+            at_ms=self._clock.now_ms(),
+            cause=cause,
+            sender=sender,
+            topics=topics,
+            passages=passages,
+            outcome=outcome,
+            order=order,
+        )
+
+
+def _word_of(arrival: Arrival) -> TriggerWord | None:
+    if arrival.kind == "request":
+        return "request_received"
+    if arrival.kind == "decision":
+        return "decision_received"
+    if arrival.kind == "report":
+        return "report_received" if arrival.ref is None else "correction_received"
+    return None

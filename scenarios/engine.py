@@ -1,0 +1,242 @@
+"""The exercise engine: plays a pack with real nodes and the real broker, from STARTEX to ENDEX.
+
+Time stands while anything moves on the wire and goes from one due event to the next when nothing does, so the play is
+as quick as the machine and every delay in it is one that the pack set.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from agencies.conditions import Sighting
+from agencies.incoming import Arrival
+from agencies.node import NodeTimings
+from scenarios.casting import cast_bot
+from scenarios.chance import stream
+from scenarios.clock import ExerciseClock
+from scenarios.desk import Desk
+from scenarios.enrolment import Community, enrol
+from scenarios.excon import Excon
+from scenarios.model import Inject, Pack
+from scenarios.recording import write_record
+from scenarios.region import Region, World, running_region
+from scenarios.shaping import LinkShaper
+from schemas.errors import CapacityError, ExerciseError
+from schemas.report import Portion
+from sealing.entropy import Entropy
+from transport.clock import Clock, SystemClock
+from transport.link import Connect
+
+_MOTION_LIMIT_S: Final = 60.0  # of real time for one step; a step takes milliseconds unless a disk or link is stuck
+_SPIN_TURNS: Final = 8  # turns of the loop before real waiting begins: most steps are over by then
+_LOOK_S: Final = 0.0005
+_DRAIN_MS: Final = 2 * 3_600_000  # after ENDEX, what is under way may still arrive for two hours of exercise time
+
+# Real-time timers of a node would fire while exercise time stands; the exercise needs none of them.
+_TIMINGS: Final = NodeTimings(receipt_gather_s=0, verdict_s=3_600, heartbeat_s=3_600, keys_s=10)
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a view may show while the play goes on; exercise times in Unix ms."""
+
+    now_ms: int
+    next_ms: int | None = None
+    playing: bool = False
+    released: dict[str, int] = field(default_factory=dict)
+    known: dict[tuple[str, str], int] = field(default_factory=dict)  # (fact, agency): since when
+    sightings: list[Sighting] = field(default_factory=list)
+    reports: int = 0
+    denied: int = 0
+
+
+class Exercise:
+    """One play of a pack.
+
+    Args:
+        pack: What is played.
+        community: From ``enrol``.
+        machine_clock: Real time.
+        speed: Exercise time over real time for those who watch; None plays as quickly as it can.
+        watch: Called after every step with the progress; must not block.
+    """
+
+    def __init__(
+        self,
+        pack: Pack,
+        community: Community,
+        *,
+        machine_clock: Clock,
+        speed: float | None = None,
+        watch: Callable[[Progress], None] | None = None,
+    ) -> None:
+        self.pack = pack
+        self.community = community
+        self.clock = ExerciseClock(pack.start_ms)
+        self.excon = Excon(pack, clock=self.clock, machine_clock=machine_clock, deliver=self._deliver)
+        self.progress = Progress(now_ms=pack.start_ms)
+        self._speed = speed
+        self._watch = watch
+        self._desks: dict[str, Desk] = {}
+        profiles = {profile.link: profile for profile in pack.links}
+        self._shapers = {
+            item.agency: LinkShaper(
+                profiles[item.link],
+                clock=self.clock,
+                start_ms=pack.start_ms,
+                chance=stream(pack.header.seed, f"link {item.agency}"),
+            )
+            for item in pack.participants
+        }
+
+    def shape(self, agency: str, inner: Connect) -> Connect:
+        """Put the pack's link quality around an agency's link."""
+        return self._shapers[agency].connect(inner)
+
+    def arrived(self, agency: str, arrival: Arrival) -> None:
+        """Pass an arrival on to its desk."""
+        desk = self._desks.get(agency)
+        if desk is not None:
+            desk.arrived(arrival)
+
+    async def play(self, region: Region) -> None:
+        """Play from STARTEX to ENDEX.
+
+        Raises:
+            ExerciseError: If the communications check fails.
+            CapacityError: If a step does not come to rest; names who is still at work.
+        """
+        await self._check_communications(region)
+        for agency, node in region.nodes.items():
+            self._desks[agency] = Desk(
+                node=node,
+                bot=cast_bot(self.pack, agency, chance=stream(self.pack.header.seed, f"desk {agency}")),
+                clock=self.clock,
+                noticed=self._notice,
+                in_play=lambda: self.excon.playing,
+            )
+            self._shapers[agency].shaping = True
+        self.excon.startex()
+        await self._step_through(region)
+
+    async def _check_communications(self, region: Region) -> None:
+        """Play begins when every seat has its link and the box keys of all others (COMMEX)."""
+        silent: dict[str, list[str]] = {}
+        for agency, node in region.nodes.items():
+            for other in await node.look_up(region.nodes):
+                silent.setdefault(other, []).append(agency)
+        self.excon.write("commex", agencies=sorted(region.nodes), silent=sorted(silent))
+        if silent:
+            msg = f"the communications check failed: no box key of {', '.join(sorted(silent))}"
+            raise ExerciseError(msg, remedy="start those nodes; STARTEX stays locked until all have answered")
+        await self._at_rest(region)
+
+    async def _step_through(self, region: Region) -> None:
+        end_ms = self.pack.start_ms + self.pack.duration_ms
+        while True:
+            await self._at_rest(region)
+            due_ms = self.clock.next_ms()
+            self._show(due_ms)
+            if due_ms is None or due_ms > end_ms + _DRAIN_MS:
+                break
+            await self._pace(due_ms)
+            awaited = self.clock.advance()()
+            if awaited is not None:
+                await awaited
+        self.excon.endex()
+        self._show(None)
+
+    async def _at_rest(self, region: Region) -> None:
+        """Wait until nothing moves: no node or broker at work, no frame on the wire."""
+        moving: list[str] = []
+        for _ in range(_SPIN_TURNS):
+            await asyncio.sleep(0)
+        try:
+            async with asyncio.timeout(_MOTION_LIMIT_S):
+                while moving := self._moving(region):  # noqa: ASYNC110 - sockets and threads set no event
+                    await asyncio.sleep(_LOOK_S)
+        except TimeoutError as error:
+            msg = f"the play has not come to rest for {_MOTION_LIMIT_S:.0f} s; still at work: {', '.join(moving)}"
+            raise CapacityError(msg, remedy="look for errors above; is the disk full?") from error
+
+    def _moving(self, region: Region) -> list[str]:
+        moving = ["broker"] if region.broker.stirring() else []
+        for agency, node in region.nodes.items():
+            shaper = self._shapers[agency]
+            on_the_wire = region.broker.frames_sent(agency) != shaper.received
+            if node.stirring() or shaper.moving or on_the_wire:
+                moving.append(agency)
+        return moving
+
+    async def _pace(self, due_ms: int) -> None:
+        if self._speed is not None:
+            await asyncio.sleep((due_ms - self.clock.now_ms()) / 1000 / self._speed)
+
+    def _deliver(self, agency: str, inject: Inject, material: tuple[Portion, ...]) -> None:
+        desk = self._desks.get(agency)
+        if desk is not None:
+            desk.hand_material(inject.inject, material)
+
+    def _notice(self, sighting: Sighting) -> None:
+        self.progress.sightings.append(sighting)
+        for passage in sighting.passages:
+            fact = self.pack.passage_facts.get(passage)
+            if fact is not None:
+                self.progress.known.setdefault((fact, sighting.who), sighting.at_ms)
+        self.progress.reports += sighting.word == "report_sent"
+        self.progress.denied += sighting.word == "rule_denied"
+        self.excon.notice(sighting)
+
+    def _show(self, next_ms: int | None) -> None:
+        self.progress.now_ms = self.clock.now_ms()
+        self.progress.next_ms = next_ms
+        self.progress.playing = self.excon.playing
+        self.progress.released = self.excon.released
+        if self._watch is not None:
+            self._watch(self.progress)
+
+
+@asynccontextmanager
+async def prepared(
+    pack: Pack,
+    *,
+    folder: Path,
+    entropy: Entropy,
+    speed: float | None = None,
+    watch: Callable[[Progress], None] | None = None,
+) -> AsyncGenerator[tuple[Exercise, Region], None]:
+    """Set up an exercise with its region running; its record is written when the block ends, however it ends.
+
+    Args:
+        pack: What is played.
+        folder: Where databases and the record go.
+        entropy: Where keys come from.
+        speed: As for ``Exercise``.
+        watch: As for ``Exercise``.
+    """
+    machine_clock = SystemClock()
+    community = enrol(pack, entropy=entropy)
+    exercise = Exercise(pack, community, machine_clock=machine_clock, speed=speed, watch=watch)
+    world = World(clock=exercise.clock, entropy=entropy, machine_clock=machine_clock)
+    async with running_region(
+        community,
+        folder=folder / "databases",
+        world=world,
+        on_arrival=exercise.arrived,
+        shape=exercise.shape,
+        timings=_TIMINGS,
+    ) as region:
+        try:
+            yield exercise, region
+        finally:
+            write_record(
+                folder / "record",
+                excon=exercise.excon.events,
+                router=region.store,
+                nodes={agency: node.store for agency, node in region.nodes.items()},
+                community=next(iter(region.nodes.values())).core.community,
+                machine_start_ms=exercise.excon.machine_start_ms,
+            )
