@@ -9,10 +9,11 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final, Literal, cast, get_args
 
-from scenarios.fields import Fields, read_exercise_time_ms
+from scenarios.fields import Fields
 from scenarios.model import Condition, Trigger, TriggerWord
 from scenarios.problems import Problems, did_you_mean
 from scenarios.text_yaml import ListNode, MapNode, Node, TextNode, shorten
+from scenarios.values import read_exercise_time_ms
 
 CONDITION_DEPTH_MAX: Final = 2  # deeper than this nobody can say aloud what a branch waits for
 TRIGGERS_MAX: Final = 16  # in one condition

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from scenarios.conditions import KnownIds
-from scenarios.content import ContentContext
-from scenarios.fields import Fields, datetime_ms, read_datetime, read_duration_ms, read_number
+from scenarios.fields import Fields
 from scenarios.model import MeasureKind, Order, Pack, PackHeader, Participant
 from scenarios.msel_table import take_msel_table
 from scenarios.pack_community import (
@@ -28,9 +27,11 @@ from scenarios.pack_files import PackFiles, read_pack_files
 from scenarios.pack_rules import read_labels, read_rules
 from scenarios.pack_story import read_facts, read_msel, read_must_nots, read_needs
 from scenarios.parts import Parts, Places
+from scenarios.passages import ContentContext
 from scenarios.placeholder_community import check_community
 from scenarios.problems import Mark, PackError, Problems
 from scenarios.text_yaml import shorten
+from scenarios.values import datetime_ms, read_datetime, read_duration_ms, read_number
 from schemas.errors import InputError
 
 PACK_FORMAT: Final = "1"

@@ -9,8 +9,12 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final, get_args
 
-from scenarios.fields import (
-    Fields,
+from scenarios.fields import Fields
+from scenarios.model import LinkProfile, Outage, Participant, Seat, Span
+from scenarios.parts import Parts
+from scenarios.problems import Mark, PackTextError, did_you_mean
+from scenarios.text_yaml import TextNode, decode_text, shorten
+from scenarios.values import (
     datetime_ms,
     read_datetime,
     read_duration_ms,
@@ -19,10 +23,6 @@ from scenarios.fields import (
     read_span,
     read_yes_or_no,
 )
-from scenarios.model import LinkProfile, Outage, Participant, Seat, Span
-from scenarios.parts import Parts
-from scenarios.problems import Mark, PackTextError, did_you_mean
-from scenarios.text_yaml import TextNode, decode_text, shorten
 from schemas.bundle import (
     AgencyKind,
     Group,

@@ -4,17 +4,11 @@ from collections.abc import Collection, Mapping
 from typing import Final, get_args
 
 from scenarios.conditions import KnownIds, read_condition
-from scenarios.fields import (
-    Fields,
-    read_duration_ms,
-    read_share,
-    read_span,
-    read_threshold,
-    read_yes_or_no,
-)
+from scenarios.fields import Fields
 from scenarios.model import ActWord, BotProfile, Branch, Measure, MeasureKind, Objective, Order, Span
 from scenarios.problems import did_you_mean
 from scenarios.text_yaml import ListNode, TextNode, shorten
+from scenarios.values import read_duration_ms, read_share, read_span, read_threshold, read_yes_or_no
 from schemas.label import Label
 
 NEED_TO_KNOW: Final = "need-to-know"

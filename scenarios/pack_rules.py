@@ -11,10 +11,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from policy.caveats import CAVEATS_WITH_OPERAND, NAMED, PLAIN_CAVEATS, RESIDENCY, read_caveat
 from policy.consistency import AFFECTED, AND_ABOVE, BUILT_IN_PREFIX, ORIGINATOR
-from scenarios.fields import Fields, datetime_ms, read_datetime, read_exercise_time_ms
+from scenarios.fields import Fields
 from scenarios.pack_community import CommunityNames
 from scenarios.problems import did_you_mean
 from scenarios.text_yaml import TextNode, shorten
+from scenarios.values import datetime_ms, read_datetime, read_exercise_time_ms
 from schemas.bundle import AgencyKind, Effect, Predicate, PredicateName, Rule
 from schemas.label import PRECEDENCE_ORDER, TLP_ORDER, Label, Tlp
 from schemas.names import STATE_PATTERN

@@ -4,12 +4,14 @@ from collections.abc import Collection
 from typing import Final, get_args
 
 from scenarios.conditions import KnownIds
-from scenarios.content import ContentContext, read_content, read_inline_portion
-from scenarios.fields import Fields, datetime_ms, read_datetime, read_duration_ms, read_exercise_time_ms
+from scenarios.content import read_content, read_inline_portion
+from scenarios.fields import Fields
 from scenarios.model import ContentPortion, Fact, Inject, InjectMode, InjectType, MustNot, Need
 from scenarios.parts import Parts
+from scenarios.passages import ContentContext
 from scenarios.problems import PackTextError
 from scenarios.text_yaml import MapNode, TextNode, decode_text
+from scenarios.values import datetime_ms, read_datetime, read_duration_ms, read_exercise_time_ms
 
 BY_BRANCH: Final = "by branch"
 _AT_ONCE: Final[tuple[int, int | None]] = (0, None)

@@ -5,12 +5,12 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scenarios.fields import read_duration_ms, read_exercise_time_ms, read_span
 from scenarios.finding import LEVELS
 from scenarios.lint import lint_pack
 from scenarios.pack import LoadedPack, load_pack_with_places
 from scenarios.problems import PackError, PackTextError, Problem
 from scenarios.text_yaml import Node, TextNode, read_yaml
+from scenarios.values import read_duration_ms, read_exercise_time_ms, read_span
 from schemas.errors import InputError
 
 SMALL = (Path(__file__).parent.parent / "packs" / "harbour-watch.yaml").read_text(encoding="utf-8")

@@ -2,9 +2,11 @@
 
 import pytest
 
-from scenarios.content import ContentContext, passage_id, read_content, read_distance_m, read_position
+from scenarios.content import read_content
 from scenarios.model import ContentPortion
+from scenarios.passages import ContentContext, passage_id
 from scenarios.problems import Problems
+from scenarios.values import read_distance_m, read_position
 from schemas.label import Label
 from schemas.report import Grading, Indicator, Observed, Place
 

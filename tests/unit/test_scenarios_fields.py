@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
-from scenarios.fields import (
-    Fields,
+from scenarios.fields import Fields
+from scenarios.model import Span
+from scenarios.problems import PackError, Problems, did_you_mean
+from scenarios.text_yaml import read_yaml
+from scenarios.values import (
     datetime_ms,
     read_datetime,
     read_duration_ms,
@@ -18,9 +21,6 @@ from scenarios.fields import (
     read_threshold,
     read_yes_or_no,
 )
-from scenarios.model import Span
-from scenarios.problems import PackError, Problems, did_you_mean
-from scenarios.text_yaml import read_yaml
 
 MINUTE = 60_000
 
