@@ -61,6 +61,7 @@ class Evaluation:
     title: str
     digest: str
     seed: int
+    bundle_version: int  # of the community bundle whose rules were asked
     end_ms: int
     end_wall_ms: int
     ended: bool  # False: the record stops before ENDEX, and what follows may be missing from it
@@ -133,6 +134,7 @@ def evaluate(
         title=pack.header.title,
         digest=pack.digest,
         seed=pack.header.seed,
+        bundle_version=community.bundle.version,
         end_ms=history.end_ms,
         end_wall_ms=history.end_wall_ms,
         ended=history.ended,

@@ -70,21 +70,27 @@ def _disclosed(names: Names, disclosures: Iterable[Disclosure]) -> Iterator[Find
 
 
 def _dangerous(names: Names, policy: Iterable[PolicyCell]) -> Iterator[Finding]:
-    groups: dict[str, list[PolicyCell]] = {}
+    by_rule: dict[str, list[PolicyCell]] = {}
     for cell in policy:
         if cell.policy == "dangerous rule":
-            groups.setdefault(cell.evidence.rule, []).append(cell)
-    for rule, group in groups.items():
+            by_rule.setdefault(cell.evidence.rule, []).append(cell)
+    for rule, group in by_rule.items():
         facts = tuple(dict.fromkeys(cell.fact for cell in group))
-        tests = dict.fromkeys(f"Under {cell.evidence.label}: {cell.evidence.text}." for cell in group)
+        if len(facts) == 1:
+            readers = names.several(cell.agency for cell in group)
+            headline = f"Rule {rule} would let {names.fact(facts[0])} reach {readers}, who must not have it."
+        else:
+            headline = f"Rule {rule} would let {len(facts)} protected facts reach agencies that must not have them."
+        by_label: dict[tuple[str, str], list[str]] = {}
+        for cell in group:
+            by_label.setdefault((cell.fact, cell.evidence.label), []).append(cell.agency)
+        ways = "; ".join(
+            f"{fact} to {list_text(agencies)} under {label}" for (fact, label), agencies in by_label.items()
+        )
         yield Finding(
             kind="too wide",
-            headline=(
-                f"Rule {rule} would let {list_text(facts) if len(facts) > 1 else names.fact(facts[0])} reach "
-                f"{names.several(cell.agency for cell in group)}, who must not have "
-                f"{'them' if len(facts) > 1 else 'it'}."
-            ),
-            detail=" ".join(tests),
+            headline=headline,
+            detail=f"{ways}. {group[0].evidence.text[:1].upper()}{group[0].evidence.text[1:]}.",
             cause="rule",
             evidence=tuple(dict.fromkeys(cell.evidence.source for cell in group)),
             facts=facts,

@@ -92,9 +92,11 @@ class History:
         self.releases: list[Release] = []
         self.arrivals: list[Arrival] = []
         self._at: dict[tuple[str, str, str], list[Moment]] = {}
-        for event in sorted(events, key=lambda event: (event.at_ms, event.source, event.number)):
+        self._by_stage: dict[str, list[Moment]] = {}
+        self._releases_of: dict[str, list[Release]] = {}
+        for event in sorted(events, key=_place_in_record):
             self._take(event)
-        ends = [moment for moment in self.moments if moment.stage == "endex"]
+        ends = self.of_stage("endex")
         self.ended = bool(ends)
         last_ms = max((moment.at_ms for moment in self.moments), default=0)
         self.end_ms = ends[-1].at_ms if ends else last_ms
@@ -120,8 +122,11 @@ class History:
 
     def _index(self, moment: Moment) -> None:
         self.moments.append(moment)
+        self._by_stage.setdefault(moment.stage, []).append(moment)
         if moment.stage == "released":
-            self.releases.append(_release(moment))
+            release = _release(moment)
+            self.releases.append(release)
+            self._releases_of.setdefault(release.hid, []).append(release)
         elif moment.stage == "verified":
             self.arrivals.append(_arrival(moment))
         hid = moment.fields.get("hid")
@@ -130,9 +135,10 @@ class History:
 
     def of_stage(self, *stages: str, source: str | None = None) -> list[Moment]:
         """Return the moments of these stages, in order; of one source if it is named."""
-        return [
-            moment for moment in self.moments if moment.stage in stages and (source is None or moment.source == source)
-        ]
+        found = [moment for stage in stages for moment in self._by_stage.get(stage, ())]
+        if source is not None:
+            found = [moment for moment in found if moment.source == source]
+        return found if len(stages) == 1 else sorted(found, key=_place_in_record)
 
     def first(self, source: str, stage: str, hid: str, *, from_ms: int = 0) -> Moment | None:
         """Return when this stage of this message was first recorded there, not before ``from_ms``."""
@@ -140,8 +146,14 @@ class History:
 
     def release_of(self, hid: str, *, to: str, by_ms: int) -> Release | None:
         """Return the release by which a message came to a reader: the last one before, with it in the audience."""
-        found = [release for release in self.releases if release.hid == hid and release.at_ms <= by_ms]
+        released = self._releases_of.get(hid, [])
+        # Nodes of a real play have clocks of their own: a reader's may run behind its author's.
+        found = [release for release in released if release.at_ms <= by_ms] or released[:1]
         return next((release for release in reversed(found) if to in release.audience), found[-1] if found else None)
+
+
+def _place_in_record(event: Event | Moment) -> tuple[int, str, int]:
+    return event.at_ms, event.source, event.number
 
 
 def _release(moment: Moment) -> Release:

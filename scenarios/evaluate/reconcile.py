@@ -101,6 +101,7 @@ class _Records:
         node = [moment for moment in history.moments if moment.source not in {ROUTER, EXCON}]
         self.node = node
         self.at_node = {(m.text("hid"), m.source, m.stage): m for m in reversed(node)}
+        self.acted_on = {(m.source, m.text("cause")) for m in node if m.stage in {"acted", "released", "intended"}}
         router = [moment for moment in history.moments if moment.source == ROUTER]
         self.admitted = {m.text("hid"): m for m in reversed(router) if m.stage == "admitted"}
         self.refused = {m.text("hid"): m for m in router if m.stage == "refused" and m.fields.get("hid")}
@@ -218,11 +219,7 @@ def _receipts(records: _Records) -> _Found:
         stages = {"delivered": _RECEIVED_STAGES, "acted": ("acted", "released"), "misreleased": ("misreleased",)}
         wanted = stages.get(status, (status,))
         # What a reader did with a message stands under its own hid or, for an act, under the cause it names.
-        acted = status == "acted" and any(
-            each.fields.get("cause") == moment.fields.get("hid")
-            for each in records.node
-            if each.source == reader and each.stage in {"acted", "released", "intended"}
-        )
+        acted = status == "acted" and (reader, moment.text("hid")) in records.acted_on
         unrecorded = status in {"purged", "cannot"}
         if unrecorded or acted or records.has(moment.text("hid"), reader, *wanted):
             yield False, None

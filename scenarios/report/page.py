@@ -9,7 +9,7 @@ import base64
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib import resources
+from importlib import metadata, resources
 from pathlib import Path
 from typing import Any, Final
 
@@ -121,6 +121,7 @@ def render_page(
         "state_letter": STATE_LETTER,
         "state_text": STATE_TEXT,
         "count_text": count_text,
+        "version": metadata.version("sandiwara"),
         "verdict": verdict_sentences(evaluation),
         "policy_counts": policy_counts(evaluation),
         "participants": participant_rows(pack, history, evaluation),

@@ -100,3 +100,17 @@ def test_of_equal_parts_the_rule_is_named_before_the_link_and_people() -> None:
 
     assert cut(0, 30, chain, [denial], complete=True).largest == "rule"
     assert cut(0, 30, chain, [], complete=True).largest == "link"
+
+
+def test_a_reader_whose_clock_runs_behind_its_authors_still_has_a_chain() -> None:
+    record = Recorder()
+    record.note(0, "excon", "startex")
+    record.inject(0, "E1", "alpha", "p1")
+    record.release(25, "alpha", "M1", ["bravo"], passages=["p1"], cause="E1")
+    record.arrive(24.9, "M1", "bravo")
+    record.note(120, "excon", "endex")
+
+    split = need_of(evaluate(small_pack(), record.events, small_community()), "N1", "bravo").split
+
+    assert split is not None
+    assert ((hid("M1"),), split.total_ms) == (split.chain, split.hold_ms)
