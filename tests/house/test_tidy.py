@@ -16,6 +16,9 @@ PYTHON = [*OURS, *sorted(path for folder in ("tests", "bench", "tools") for path
 
 FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
+NEAR_LINES = 6
+# Outside every loop: what would get past it is a traceback in a user's face.
+LAST_DOOR = "console/cli.py"
 # A longer file, and why it is one idea all the same. An entry that is no longer needed fails below.
 LONG_FILES: dict[str, str] = {}
 LONG_FUNCTIONS: dict[str, str] = {}
@@ -98,7 +101,7 @@ def test_a_file_holds_one_idea() -> None:
     """Over 400 lines of code a file is two ideas, or says here why it is one."""
     long = {name_of(path) for path in OURS if code_lines(path) > FILE_LINES_MAX}
 
-    assert LONG_FILES.keys() == long
+    assert sorted(LONG_FILES) == sorted(long)
 
 
 def test_a_function_fits_a_screen() -> None:
@@ -110,7 +113,7 @@ def test_a_function_fits_a_screen() -> None:
         and (node.end_lineno or node.lineno) - node.lineno >= FUNCTION_LINES_MAX
     }
 
-    assert LONG_FUNCTIONS.keys() == long
+    assert sorted(LONG_FUNCTIONS) == sorted(long)
 
 
 @pytest.mark.parametrize("kind", BANNED_TEXT)
@@ -225,6 +228,7 @@ def test_a_cancellation_is_never_swallowed() -> None:
     found = [
         f"{name_of(path)}:{node.lineno}"
         for path in OURS
+        if name_of(path) != LAST_DOOR
         for node in nodes(path)
         if isinstance(node, ast.ExceptHandler)
         and (node.type is None or re.search(r"CancelledError|BaseException\b", ast.unparse(node.type)))
@@ -235,17 +239,20 @@ def test_a_cancellation_is_never_swallowed() -> None:
 
 
 def test_an_exemption_from_a_rule_gives_its_reason() -> None:
-    """Lines that follow each other may share the reason that the first of them gives."""
+    """Lines near each other, such as those of a table, may share the reason that the first of them gives."""
     exemption = re.compile(
         r"#\s*(?P<rule>noqa\b(?:: *[A-Z]+[0-9]+(?:, *[A-Z]+[0-9]+)*)?|type: *ignore(?:\[[a-z-]+\])?)(?P<why>.*)"
     )
     found = []
     for path in OURS:
-        reasoned = ""
+        reasoned: dict[str, int] = {}  # the last line of each rule that gives a reason, or shares one
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             match = exemption.search(line)
-            if match is not None and not match["why"].strip() and match["rule"] != reasoned:
+            if match is None:
+                continue
+            if match["why"].strip() or number - reasoned.get(match["rule"], -NEAR_LINES) < NEAR_LINES:
+                reasoned[match["rule"]] = number
+            else:
                 found.append(f"{name_of(path)}:{number}")
-            reasoned = match["rule"] if match is not None else ""
 
     assert [] == found
