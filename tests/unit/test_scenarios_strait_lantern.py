@@ -155,15 +155,16 @@ def test_the_partner_can_have_the_alert_and_nothing_else_that_an_inject_brings(
     assert {"alert", "alert-corrected"} == allowed
 
 
-def test_the_refused_finding_and_the_granted_one_have_one_label(pack: Pack, community: Community) -> None:
-    """The dilemma is consent, not marking: policy would let either originator give it to the centre."""
+def test_consent_opens_one_finding_and_marking_keeps_the_other_shut(pack: Pack, community: Community) -> None:
+    """Policy lets Malaysia give its finding to the centre, and nobody else; Indonesia's list leaves the centre out."""
     grant, refuse = order_of(pack, "S10"), order_of(pack, "S11")
+    malaysia, indonesia = (inject_of(pack, name).material[0].label for name in ("E03", "E05"))
 
     assert ("grant", "refuse") == (grant.outcome, refuse.outcome)
     assert (grant.grants, bool(grant.conditions)) == ("S04", True)
-    assert inject_of(pack, "E03").material[0].label == inject_of(pack, "E05").material[0].label
-    assert may_have(inject_of(pack, "E03").material[0].label, "mys-mar", "rb-recaap", pack, community)
-    assert not may_have(inject_of(pack, "E03").material[0].label, "mys-mar", "rb-recaap", pack, community, via="rb-ifc")
+    assert may_have(malaysia, "mys-mar", "rb-recaap", pack, community)
+    assert not may_have(malaysia, "mys-mar", "rb-recaap", pack, community, via="rb-ifc")
+    assert not may_have(indonesia, "idn-mar", "rb-recaap", pack, community)
 
 
 def test_merging_does_not_widen_release(pack: Pack, community: Community) -> None:
