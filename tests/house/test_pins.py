@@ -1,4 +1,4 @@
-"""constraints.txt pins every package that the environment of ".[dev]" needs, and names nobody's address."""
+"""What is installed: constraints.txt pins the whole environment and no addresses; no program comes without a use."""
 
 import importlib.metadata
 import re
@@ -48,3 +48,14 @@ def test_a_pin_is_a_name_and_a_version_and_nothing_else() -> None:
     lines = [line for line in CONSTRAINTS.read_text().splitlines() if not line.startswith("#")]
 
     assert [] == [line for line in lines if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!]+", line)]
+
+
+def test_no_program_is_installed_that_no_test_runs() -> None:
+    """Whoever runs our tests lets us install on their machine; we ask for nothing that we do not use."""
+    wanted = re.findall(
+        r"^(?:wanted=')?([\w-]+)\|[\w-]+\|", (ROOT / "tools" / "debian-packages").read_text(), re.MULTILINE
+    )
+    tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("*.py"))
+
+    assert wanted
+    assert [] == [program for program in wanted if not re.search(rf"\b{program}\b", tests)]

@@ -39,7 +39,7 @@ BANNED_TEXT = {
     "a path of one machine": re.compile(r"(?<![\w.])/(?:wor[k]|far[m]|tmp/bas[h])[/_]"),
     "a registry's address": re.compile(r"pyp[i]\.org|pythonhoste[d]|registry\.npmj[s]|deb\.debia[n]\.org"),
     "an index of packages": re.compile(r"--(?:extra-)?inde[x]-url|--fin[d]-links"),
-    "work left open": re.compile(r"\b(?:TOD[O]|FIXM[E]|XX[X]|NotImplementedErro[r])\b"),
+    "work left open": re.compile(r"\b(?:TOD[O]|FIXM[E]|XX[X]|raise NotImplementedErro[r])\b"),
 }
 TEXT_SUFFIXES = frozenset({".py", ".md", ".toml", ".txt", ".yaml", ".yml", ".json", ".html", ".css", ".js", ".j2", ""})
 LEFT_OUT = frozenset({"out", "build", "dist", "node_modules", "__pycache__"})
