@@ -10,7 +10,7 @@ from scenarios.model import ContentPortion, Fact, Inject, InjectMode, InjectType
 from scenarios.parts import Parts
 from scenarios.passages import ContentContext
 from scenarios.problems import PackTextError
-from scenarios.text_yaml import MapNode, TextNode, decode_text
+from scenarios.text_yaml import MapNode, Node, TextNode, decode_text
 from scenarios.values import datetime_ms, read_datetime, read_duration_ms, read_exercise_time_ms
 
 BY_BRANCH: Final = "by branch"
@@ -150,9 +150,9 @@ def _read_material(
         return ()
     name = message.value.strip()
     if not name.endswith(".md"):
-        entries = [(TextNode("title", message.mark), TextNode(title, message.mark))]
+        entries: list[tuple[TextNode, Node]] = [(TextNode("title", message.mark), TextNode(title, message.mark))]
         if label is not None:
-            entries.append((TextNode("label", label.mark), label))  # type: ignore[arg-type]
+            entries.append((TextNode("label", label.mark), label))
         header = Fields(MapNode(tuple(entries), message.mark), context.problems, what=f"the text of {inject}")
         portion = read_inline_portion(header, message, f"msel/{inject}", context)
         return () if portion is None else (portion,)
