@@ -1,0 +1,231 @@
+"""The commands and their arguments. Each names the module that carries it out, which is imported only then."""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from console.commands_deployed import add_broker, add_init, add_log, add_node, add_send
+from console.label_options import add_label_options
+from console.parser import HelpFormat
+
+AddArguments = Callable[[argparse.ArgumentParser], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One command: what the list of commands says of it, what its own help says, and who carries it out."""
+
+    name: str
+    summary: str
+    description: str
+    examples: tuple[str, ...]
+    module: str
+    add_arguments: AddArguments
+
+
+def _add_packs(_parser: argparse.ArgumentParser) -> None:
+    """It takes nothing."""
+
+
+def _add_lint(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("pack", metavar="PACK", help="a shipped pack by name, or the path of a folder or file")
+    parser.add_argument("--strict", action="store_true", help="warnings count as errors")
+
+
+def _add_explain(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("pack", metavar="PACK", help="a shipped pack by name, or a path: whose community and rules")
+    parser.add_argument("--from", dest="sender", metavar="AGENCY", required=True, help="the originator")
+    parser.add_argument("--to", metavar="AGENCY", help="explain for this agency alone, test by test (default: all)")
+    parser.add_argument(
+        "--as", dest="asker", choices=("author", "recipient", "evaluator"), default="author",
+        help="who asks: a recipient hears only what it may know (default: author)",
+    )  # fmt: skip
+    parser.add_argument("--at", metavar="TIME", help="exercise time such as T+3h, or a date (default: STARTEX)")
+    parser.add_argument("--label", metavar="NAME", help="a named label of the pack; the options below change it")
+    add_label_options(parser)
+
+
+def _add_schemas(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="DIR", help="where the files go; made if need be")
+
+
+def _add_share(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="a STIX 2.1 bundle or a MISP event, JSON")
+    parser.add_argument("--as", dest="sender", metavar="AGENCY", required=True, help="the agency that shares it")
+    parser.add_argument("--pack", metavar="PACK", default="region", help="whose community and rules (default: region)")
+    parser.add_argument(
+        "--to", action="append", default=[], metavar="WHO",
+        help="mean only these: agencies, states, @groups (default: all whom the rules permit)",
+    )  # fmt: skip
+    add_label_options(parser, of_a_file=True)
+    parser.add_argument(
+        "--organisation", action="append", default=[], metavar="NAME=WHO", help="who a MISP organisation is here"
+    )
+    parser.add_argument(
+        "--sharing-group", action="append", default=[], metavar="NAME=WHO,…", help="who a MISP sharing group is here"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="the pre-flight alone: nothing is sealed or sent")
+    parser.add_argument("--out", metavar="DIR", help="keep the databases of broker and nodes, and outcome.json, there")
+
+
+def _add_completion(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("shell", metavar="SHELL", choices=("bash", "zsh", "tcsh"), help="bash, zsh or tcsh")
+
+
+_COMMANDS: Final = (
+    Command(
+        name="packs",
+        summary="list the exercises that come with Sandiwara",
+        description="List the exercises that come with Sandiwara: id, title, duration, participants.",
+        examples=("sandiwara packs", "sandiwara packs --json"),
+        module="console.packs",
+        add_arguments=_add_packs,
+    ),
+    Command(
+        name="lint",
+        summary="examine a scenario pack",
+        description="Examine a scenario pack: what keeps it from being played, and what its planner should know.\n"
+        "Ends with 1 if there are errors.",
+        examples=("sandiwara lint strait-lantern", "sandiwara lint ./my-exercise --strict"),
+        module="console.lint",
+        add_arguments=_add_lint,
+    ),
+    Command(
+        name="explain",
+        summary="say who may read what, and why not",
+        description="Say who may have a portion with a given label, by which rule the others may not, and the nearest\n"
+        "change that would turn it. Ends with 1 if --to may not have it, or nobody may.",
+        examples=(
+            "sandiwara explain strait-lantern --from sgp-mar --label track",
+            "sandiwara explain strait-lantern --from mys-di --label source --to tha-mar --as recipient",
+            "sandiwara explain region --from mys-cert --tlp AMBER --topic cyber.ransomware --to in-bank",
+        ),
+        module="console.explain",
+        add_arguments=_add_explain,
+    ),
+    Command(
+        name="share",
+        summary="send a STIX or MISP file through a whole region, and see who received what",
+        description="Read a STIX 2.1 bundle or a MISP event, start the broker and every agency of a region in this\n"
+        "process, send the report, and show who received which portion, who did not, and the rule that decided.\n"
+        "What was received is what the nodes verified. Ends with 1 if nobody received anything.",
+        examples=(
+            "sandiwara share event.json --as mys-cert",
+            "sandiwara share bundle.json --as sgp-cert --to @certs --tlp AMBER --dry-run",
+            "sandiwara share bundle.json --as mys-cert --affected MYS,SGP --json",
+        ),
+        module="console.share",
+        add_arguments=_add_share,
+    ),
+    Command(
+        name="init",
+        summary="make the folders of a region for separate machines",
+        description="Enrol a pack's community: signed bundle, keys, link passwords and certificates, in folders that\n"
+        "can be copied to different machines. README.txt in the folder says what goes where.",
+        examples=(
+            "sandiwara init region-a --pack strait-lantern",
+            "sandiwara init region-a --pack strait-lantern --host broker.example.org --password-file secret.txt",
+        ),
+        module="console.init",
+        add_arguments=add_init,
+    ),
+    Command(
+        name="broker",
+        summary="run the broker of such a region",
+        description="Run the need-to-know broker of a region that 'init' made. Without --host it listens on\n"
+        "127.0.0.1; on any other address it speaks TLS with client certificates only. Ends with SIGTERM or Ctrl-C.",
+        examples=("sandiwara broker region-a", "sandiwara broker region-a --host 192.0.2.7 --port 8883"),
+        module="console.broker_process",
+        add_arguments=add_broker,
+    ),
+    Command(
+        name="node",
+        summary="run one agency's node",
+        description="Run one agency's node and print the reports that it receives.",
+        examples=(
+            "sandiwara node region-a mys-mar",
+            "sandiwara node region-a sgp-mar --broker broker.example.org:8883",
+            "sandiwara node region-a sgp-mar --send report.yaml --once --wait-receipts",
+        ),
+        module="console.node_process",
+        add_arguments=add_node,
+    ),
+    Command(
+        name="send",
+        summary="hand a report to an agency's node",
+        description="Check a report file and lay it into the node's outgoing folder; a running node sends it at once,\n"
+        "one that is started later sends it then.",
+        examples=("sandiwara send region-a sgp-mar report.yaml",),
+        module="console.send",
+        add_arguments=add_send,
+    ),
+    Command(
+        name="log",
+        summary="show what the broker decided, and why",
+        description="Show each report's portions, who got them, who did not and by which rule, decided anew as of the\n"
+        "logged time by the bundle of that time. The broker may be running.",
+        examples=("sandiwara log region-a", "sandiwara log region-a --hid 3fa9 --json"),
+        module="console.log",
+        add_arguments=add_log,
+    ),
+    Command(
+        name="schemas",
+        summary="write the message formats as JSON Schema",
+        description="Write the shapes of all messages as JSON Schema, one file each.",
+        examples=("sandiwara schemas ./schemas",),
+        module="console.schema_files",
+        add_arguments=_add_schemas,
+    ),
+    Command(
+        name="completion",
+        summary="write the completion script of a shell",
+        description="Write the completion script of a shell on stdout.",
+        examples=("sandiwara completion bash > ~/.local/share/bash-completion/completions/sandiwara",),
+        module="",
+        add_arguments=_add_completion,
+    ),
+)  # fmt: skip
+
+
+def add_commands(
+    parser: argparse.ArgumentParser, *, common: argparse.ArgumentParser, with_run: bool, whole: bool
+) -> None:
+    """Add every command.
+
+    Args:
+        parser: Of the whole command line.
+        common: The options that every command has.
+        with_run: Whether the command that plays an exercise is installed.
+        whole: Whether its own arguments are needed, which its own module knows.
+    """
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
+    if with_run:
+        _add_run(commands, common=common, whole=whole)
+    for command in _COMMANDS:
+        added = commands.add_parser(
+            command.name,
+            help=command.summary,
+            description=command.description,
+            epilog="\n".join(["examples:", *(f"  {line}" for line in command.examples)]),
+            parents=[common],
+            formatter_class=HelpFormat,
+            allow_abbrev=False,
+        )
+        added.set_defaults(module=command.module)
+        command.add_arguments(added)
+
+
+def _add_run(commands: "argparse._SubParsersAction[Any]", *, common: argparse.ArgumentParser, whole: bool) -> None:
+    added = commands.add_parser(
+        "run",
+        help="play an exercise",
+        parents=[common],
+        formatter_class=HelpFormat,
+        allow_abbrev=False,
+    )
+    added.set_defaults(module="console.run")
+    if whole:
+        import importlib
+
+        importlib.import_module("console.run").add_arguments(added)
