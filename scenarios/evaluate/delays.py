@@ -94,7 +94,8 @@ def split_delay(
         for denial in denials
         if denial.agency == cell.agency and cell.fact in denial.facts and t0_ms <= denial.at_ms <= end_ms
     ]
-    return cut(t0_ms, end_ms, _chain(cell.fact, way, history, knowledge), against, complete=met is not None)
+    chain = _chain(cell.fact, way, history, knowledge)
+    return cut(t0_ms, end_ms, chain, against, complete=met is not None, holder=knowledge.first_holder(cell.fact))
 
 
 def _furthest_way(cell: Cell, history: History, tagging: Tagging, knowledge: Knowledge) -> Learned | None:
@@ -155,8 +156,19 @@ def _chain(fact: str, way: Learned | None, history: History, knowledge: Knowledg
     return tuple(reversed(steps))
 
 
-def cut(t0_ms: int, end_ms: int, chain: tuple[Step, ...], denials: Iterable[Denial], *, complete: bool) -> DelaySplit:
-    """Cut the time from ``t0_ms`` to ``end_ms`` at the moments of a chain, clamped into order."""
+def cut(
+    t0_ms: int,
+    end_ms: int,
+    chain: tuple[Step, ...],
+    denials: Iterable[Denial],
+    *,
+    complete: bool,
+    holder: str = "",
+) -> DelaySplit:
+    """Cut the time from ``t0_ms`` to ``end_ms`` at the moments of a chain, clamped into order.
+
+    ``holder`` is where the fact lay if nothing was sent at all.
+    """
     first_denial = min(denials, key=lambda denial: denial.at_ms, default=None)
     stretches: list[Stretch] = []
     at_ms = t0_ms
@@ -185,7 +197,7 @@ def cut(t0_ms: int, end_ms: int, chain: tuple[Step, ...], denials: Iterable[Deni
         elif step.opened_ms is not None:
             until(min(step.opened_ms, next_ms), "desk", step.reader, step.hid)
     if not chain:
-        held(end_ms, "", None)
+        held(end_ms, holder, None)
     return _added_up(end_ms - t0_ms, tuple(stretches), chain, complete=complete)
 
 

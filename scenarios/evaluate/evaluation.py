@@ -50,6 +50,7 @@ class Figures:
     disclosures: tuple[Disclosure, ...]
     objectives: tuple[ObjectiveResult, ...]
     denials: tuple[Denial, ...]
+    policy: tuple[PolicyCell, ...]
     first_ms: dict[str, int]
 
 
@@ -70,7 +71,6 @@ class Evaluation:
     suggested_tags: tuple[SuggestedTag, ...]
     texts_matched: int
     findings: tuple[Finding, ...]
-    policy: tuple[PolicyCell, ...]
     corrections: tuple[Correction, ...]
     requests: tuple[ConsentRequest, ...]
     injects: tuple[InjectPlayed, ...]
@@ -108,12 +108,9 @@ def evaluate(
     history = History(pack, events)
     tags = suggest_tags(pack, history, texts or {})
     corrections, requests = find_corrections(history), find_requests(history, start_ms=pack.start_ms)
-    tagging = tagging_of(pack)
-    certain = _figures(pack, history, tagging, corrections, requests)
-    with_suggested = _figures(pack, history, tagging_of(pack, tags), corrections, requests) if tags else certain
-    policy = judge_policy(
-        pack, history, tagging, learn(pack, history, tagging), community=community, denials=certain.denials
-    )
+    judged = _Judged(community=community, corrections=corrections, requests=requests)
+    certain = _figures(pack, history, tagging_of(pack), judged)
+    with_suggested = _figures(pack, history, tagging_of(pack, tags), judged) if tags else certain
     reconciliation = reconcile(pack, history)
     findings = find_findings(
         pack,
@@ -123,7 +120,7 @@ def evaluate(
             figures=certain.sharing,
             cells=certain.cells,
             disclosures=certain.disclosures,
-            policy=policy,
+            policy=certain.policy,
             corrections=corrections,
             requests=requests,
             reconciliation=reconciliation,
@@ -143,7 +140,6 @@ def evaluate(
         suggested_tags=tags,
         texts_matched=len(texts or {}),
         findings=findings,
-        policy=policy,
         corrections=corrections,
         requests=requests,
         injects=list_injects(pack, history),
@@ -156,23 +152,32 @@ def evaluate(
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """What both sets of figures are made with, whichever tags are let in."""
+
+    community: Community
+    corrections: tuple[Correction, ...]
+    requests: tuple[ConsentRequest, ...]
+
+
 def _figures(
     pack: Pack,
     history: History,
     tagging: Tagging,
-    corrections: tuple[Correction, ...],
-    requests: tuple[ConsentRequest, ...],
+    judged: _Judged,
 ) -> Figures:
     knowledge = learn(pack, history, tagging)
     denials = find_denials(pack, history, tagging, knowledge)
     cells = judge_cells(pack, history, knowledge)
-    needs = judge_needs(pack, history, knowledge, tagging, denials)
+    policy = judge_policy(pack, history, tagging, knowledge, community=judged.community, denials=denials)
+    needs = judge_needs(pack, history, knowledge, tagging, denials=denials, policy=policy)
     needed = tuple(need.cell for need in needs)
     observed = Observed(
         needed=needed,
         cells=cells,
-        corrections=corrections,
-        requests=requests,
+        corrections=judged.corrections,
+        requests=judged.requests,
         called_for=corrections_called_for(pack, history),
         end_ms=history.end_ms,
     )
@@ -183,5 +188,6 @@ def _figures(
         disclosures=find_disclosures(pack, history, knowledge, tagging),
         objectives=rate_objectives(pack.objectives, observed),
         denials=denials,
+        policy=policy,
         first_ms=knowledge.first_ms,
     )

@@ -39,17 +39,19 @@ def find_in_needs(names: Names, needs: Iterable[NeedResult], policy: tuple[Polic
     groups: dict[tuple[str, str, DelayPart], list[NeedResult]] = {}
     for need in failed:
         if need.split is not None:
-            groups.setdefault((need.cell.state, need.fact, need.split.largest), []).append(need)
+            part: DelayPart = "rule" if need.cause == "rule" else need.split.largest
+            groups.setdefault((need.cell.state, need.fact, part), []).append(need)
     for (state, _, part), group in groups.items():
         yield _failure(names, group, part, policy, missed=state == "missed")
-    told = {(need.fact, need.agency, rule) for need in failed if need.split for rule in need.split.rules}
+    told = {(need.fact, need.agency) for need in failed if need.cause == "rule"}
     yield from _gaps(names, policy, told)
 
 
 def _failure(
     names: Names, group: list[NeedResult], part: DelayPart, policy: tuple[PolicyCell, ...], *, missed: bool
 ) -> Finding:
-    rules = list_text(dict.fromkeys(rule for need in group if need.split for rule in need.split.rules))
+    met = [rule for need in group if need.split for rule in need.split.rules]
+    rules = list_text(dict.fromkeys([*met, *(each.rule for each in _tests_against(group, policy))]))
     culprits = dict.fromkeys(culprit for culprit in (_culprit(need, names) for need in group) if culprit)
     return Finding(
         kind="too narrow" if missed else "too late",
@@ -83,21 +85,19 @@ def _detail(group: list[NeedResult], policy: tuple[PolicyCell, ...], *, missed: 
     lead = "From when it was first known to ENDEX" if missed else "From when it was first known"
     splits = [(f"{need.agency}: " if len(group) > 1 else "") + _split_text(need.split) for need in group if need.split]
     told = list(dict.fromkeys(need.cell.told_later for need in group if need.cell.told_later))
-    tests = dict.fromkeys(
-        f"{denial.text[:1].upper()}{denial.text[1:]} ({denial.rule})"
-        for cell in policy
-        for denial in [_denial_of(cell)]
-        if denial is not None
-        and any(
-            need.split and denial.rule in need.split.rules and (need.fact, need.agency) == (cell.fact, cell.agency)
-            for need in group
-        )
-    )
+    tests = [f"{each.text[:1].upper()}{each.text[1:]} ({each.rule})" for each in _tests_against(group, policy)]
     why = list_text(dict.fromkeys(need.why.rstrip(".") for need in group))
     ids = list_text(dict.fromkeys(need.need for need in group))
-    sentences = [f"{lead}: {'; '.join(splits)}.", *(f"{test}." for test in tests)]
+    sentences = [f"{lead}: {'; '.join(splits)}.", *(f"{test}." for test in dict.fromkeys(tests))]
     sentences += [f"EXCON told it later by {list_text(told)}."] if told else []
     return " ".join([*sentences, f"Why it matters: {why} ({ids})."])
+
+
+def _tests_against(group: list[NeedResult], policy: tuple[PolicyCell, ...]) -> list[RuleEvidence]:
+    """The rules' own words about the agencies of a group whose need failed by a rule."""
+    failed = {(need.fact, need.agency) for need in group if need.cause == "rule"}
+    denials = [_denial_of(cell) for cell in policy if (cell.fact, cell.agency) in failed]
+    return [denial for denial in denials if denial is not None]
 
 
 def _split_text(split: DelaySplit) -> str:
@@ -122,11 +122,11 @@ def _denial_of(cell: PolicyCell) -> RuleEvidence | None:
     return cell.evidence if cell.policy == "rule gap" else cell.denied_first
 
 
-def _gaps(names: Names, policy: Iterable[PolicyCell], told: set[tuple[str, str, str]]) -> Iterator[Finding]:
+def _gaps(names: Names, policy: Iterable[PolicyCell], told: set[tuple[str, str]]) -> Iterator[Finding]:
     groups: dict[tuple[str, str, bool], list[tuple[PolicyCell, RuleEvidence]]] = {}
     for cell in policy:
         denial = _denial_of(cell)
-        if denial is not None and (cell.fact, cell.agency, denial.rule) not in told:
+        if denial is not None and (cell.fact, cell.agency) not in told:
             groups.setdefault((cell.fact, denial.rule, cell.policy == "rule gap"), []).append((cell, denial))
     for (fact, rule, never), group in groups.items():
         denial = group[0][1]

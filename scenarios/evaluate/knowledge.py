@@ -48,6 +48,11 @@ class Knowledge:
         """Return the ways by which an agency got a fact, in the order in which it could read them."""
         return self.by_cell.get((fact, agency), ())
 
+    def first_holder(self, fact: str) -> str:
+        """Return the agency that a fact reached first; empty while it has reached nobody."""
+        ways = [found[0] for (known, _), found in self.by_cell.items() if known == fact]
+        return min(ways, key=lambda way: (way.read_ms, way.agency)).agency if ways else ""
+
     def first_read(self, fact: str, agency: str) -> Learned | None:
         """Return the way by which an agency could first read a fact."""
         ways = self.ways(fact, agency)

@@ -31,8 +31,9 @@ class InjectPlayed:
     @property
     def drift_ms(self) -> int | None:
         """How much later than planned it was released."""
-        both = self.planned_ms is not None and self.released_ms is not None
-        return self.released_ms - self.planned_ms if both else None  # type: ignore[operator]  # both are set
+        if self.planned_ms is None or self.released_ms is None:
+            return None
+        return self.released_ms - self.planned_ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,18 @@ POLICY_CLASSES: Final[tuple[PolicyClass, ...]] = (
 )  # fmt: skip
 
 
+_CLASS_IF_ALLOWED: Final[dict[Standing, PolicyClass]] = {
+    "needed": "as meant",
+    "forbidden": "dangerous rule",
+    "not needed": "loose rule",
+}
+_CLASS_IF_DENIED: Final[dict[Standing, PolicyClass]] = {
+    "needed": "rule gap",
+    "forbidden": "kept out",
+    "not needed": "kept out",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Carriage:
     """A label under which a holder had a fact to give: ``used`` if it was released so, else as EXCON gave it."""
@@ -172,12 +184,7 @@ def _classify(
     denials = [answer for answer in given if not answer.permit]
     # What was really released says more than what might have been.
     permits.sort(key=lambda answer: not answer.used)
-    if permits:
-        policy: PolicyClass = {"needed": "as meant", "forbidden": "dangerous rule", "not needed": "loose rule"}[
-            standing
-        ]  # type: ignore[assignment]  # mypy widens the values of a literal table
-    else:
-        policy = "rule gap" if standing == "needed" else "kept out"
+    policy = (_CLASS_IF_ALLOWED if permits else _CLASS_IF_DENIED)[standing]
     worked_round = policy == "as meant" and denials and (fact, agency) in met
     return PolicyCell(
         fact=fact,

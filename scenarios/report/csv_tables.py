@@ -150,7 +150,7 @@ def _policy(evaluation: Evaluation) -> CsvTable:
         (each.fact, each.agency, each.standing, each.policy, each.evidence.rule, each.evidence.text,
          each.evidence.originator, each.evidence.label, each.evidence.source, str(each.evidence.used),
          each.denied_first.rule if each.denied_first else None)
-        for each in evaluation.policy
+        for each in evaluation.certain.policy
     )  # fmt: skip
     return CsvTable(name="policy", heads=heads, rows=rows)
 

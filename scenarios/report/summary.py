@@ -61,7 +61,7 @@ def verdict_sentences(evaluation: Evaluation) -> tuple[str, ...]:
 
 def policy_counts(evaluation: Evaluation) -> dict[PolicyClass, int]:
     """Count the classes of the four-way."""
-    counts = Counter(cell.policy for cell in evaluation.policy)
+    counts = Counter(cell.policy for cell in evaluation.certain.policy)
     return {policy: counts[policy] for policy in POLICY_CLASSES}
 
 

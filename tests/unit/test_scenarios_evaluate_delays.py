@@ -114,3 +114,13 @@ def test_a_reader_whose_clock_runs_behind_its_authors_still_has_a_chain() -> Non
 
     assert split is not None
     assert ((hid("M1"),), split.total_ms) == (split.chain, split.hold_ms)
+
+
+def test_what_no_rule_would_have_allowed_is_the_rules_doing_even_if_nobody_tried() -> None:
+    """Without bravo's attempt no rule cost any time, and F3 could not have been sent to charlie all the same."""
+    untried = [event for event in small_record() if event.stage != "intended"]
+
+    result = need_of(evaluate(small_pack(), untried, small_community()), "N2", "charlie")
+
+    assert result.split is not None
+    assert ("missed", "rule", 0) == (result.cell.state, result.cause, result.split.rule_ms)

@@ -13,7 +13,7 @@ def evaluation() -> Evaluation:
 
 
 def cell_of(evaluation: Evaluation, fact: str, agency: str) -> PolicyCell:
-    return next(cell for cell in evaluation.policy if (cell.fact, cell.agency) == (fact, agency))
+    return next(cell for cell in evaluation.certain.policy if (cell.fact, cell.agency) == (fact, agency))
 
 
 def test_needed_and_denied_under_every_label_is_a_rule_gap_with_its_test(evaluation: Evaluation) -> None:
@@ -52,7 +52,7 @@ def test_a_label_nobody_tried_for_an_agency_is_no_gap(evaluation: Evaluation) ->
 
 
 def test_what_excon_told_an_agency_no_rule_is_judged_by(evaluation: Evaluation) -> None:
-    assert [] == [cell for cell in evaluation.policy if (cell.fact, cell.agency) == ("F1", "alpha")]
+    assert [] == [cell for cell in evaluation.certain.policy if (cell.fact, cell.agency) == ("F1", "alpha")]
 
 
 def test_a_label_that_was_released_says_more_than_one_that_might_have_been(evaluation: Evaluation) -> None:
