@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from schemas.envelope import Kind
-from schemas.label import Label, Precedence
+from schemas.label import Label, Precedence, Tlp
 from schemas.report import Portion
 from schemas.workflow import DecisionContent, ReceiptContent, RequestContent
 
@@ -73,6 +73,7 @@ class WorkflowDraft:
 
 
 def workflow_label(kind: Kind, *, lowest_level: str) -> Label:
-    """Return the label of a workflow message: it says nothing about any report, so it is marked lowest."""
+    """Return the label of a workflow message, at the lowest level; policy for reports must not stop a receipt."""
     precedence: Precedence = "ROUTINE" if kind == "receipt" else "PRIORITY"
-    return Label("AMBER", lowest_level, WORKFLOW_TOPICS[kind], precedence=precedence)
+    tlp: Tlp = "GREEN" if kind == "receipt" else "AMBER"
+    return Label(tlp, lowest_level, WORKFLOW_TOPICS[kind], precedence=precedence)

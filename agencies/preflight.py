@@ -1,7 +1,7 @@
 """Before anything is sealed: who will be able to read which portion, and who not, and by which rule.
 
 The same policy that the router enforces, asked by the author first; and for what is quoted from others, whether its
-originator lets it go on (docs/spec/need-to-know.md, "Onward release").
+originator lets it go on (docs/spec/need-to-know.md, "Third parties and ORCON").
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """A reader's cut of an envelope: its own wrap, its own disclosures, its own blobs, and nothing of anybody else's.
 
 Readers with the same portions share everything but the wrap, so that part is packed once for all of them; the joined
-bytes are the canonical encoding of the cut (docs/spec/envelope.md, "Two hops").
+bytes are the canonical encoding of the cut (docs/spec/router.md, "Cuts").
 """
 
 from dataclasses import dataclass

@@ -108,11 +108,8 @@ class _Screen:
             table.add_row(
                 clock_text(at_ms - self._pack.start_ms), inject, plain(row.title), plain("-> " + ", ".join(row.to))
             )
-        due = [
-            item
-            for item in self._pack.injects
-            if item.time_ms is not None and item.inject not in self._progress.released
-        ]
+        gone = self._progress.released
+        due = [item for item in self._pack.injects if item.time_ms is not None and item.inject not in gone]
         for row in sorted(due, key=lambda item: item.time_ms or 0)[:2]:
             table.add_row(clock_text(row.time_ms or 0), row.inject, plain(row.title), "due", style="dim")
         return table

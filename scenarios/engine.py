@@ -21,7 +21,7 @@ from scenarios.desk import Desk
 from scenarios.enrolment import Community, enrol
 from scenarios.excon import Excon
 from scenarios.model import Inject, Pack
-from scenarios.recording import write_record
+from scenarios.recording import readable_texts, write_record
 from scenarios.region import Region, World, running_region
 from scenarios.shaping import LinkShaper
 from schemas.errors import CapacityError, ExerciseError
@@ -207,6 +207,7 @@ async def prepared(
     entropy: Entropy,
     speed: float | None = None,
     watch: Callable[[Progress], None] | None = None,
+    texts: dict[tuple[str, int], str] | None = None,
 ) -> AsyncGenerator[tuple[Exercise, Region], None]:
     """Set up an exercise with its region running; its record is written when the block ends, however it ends.
 
@@ -216,6 +217,8 @@ async def prepared(
         entropy: Where keys come from.
         speed: As for ``Exercise``.
         watch: As for ``Exercise``.
+        texts: Filled at the end with what each portion says, by (hid, place), for evaluation alone: the record holds
+            no text.
     """
     machine_clock = SystemClock()
     community = enrol(pack, entropy=entropy)
@@ -240,3 +243,6 @@ async def prepared(
                 community=next(iter(region.nodes.values())).core.community,
                 machine_start_ms=exercise.excon.machine_start_ms,
             )
+            if texts is not None:
+                for node in region.nodes.values():
+                    texts |= readable_texts(node.store)

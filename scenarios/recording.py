@@ -17,6 +17,7 @@ from scenarios.record import Event, write_events
 from schemas.codec import read_shape, unpack
 from schemas.label import Label
 from schemas.limits import FRAME_BYTES_MAX
+from schemas.report import PortionContent
 
 
 def write_record(
@@ -56,6 +57,16 @@ def write_record(
                 for entry in store.journal.entries()
             ),
         )
+
+
+def readable_texts(store: NodeStore) -> dict[tuple[str, int], str]:
+    """Return what an agency could read, by message and place: only evaluation may look, for the tag queue."""
+    return {
+        (hid.hex(), portion.place): portion.content.text
+        for hid in store.message_ids()
+        for portion in store.portions(hid)
+        if isinstance(portion.content, PortionContent)
+    }
 
 
 def router_events(store: Store, community: Community) -> Iterator[tuple[int, str, dict[str, Any]]]:

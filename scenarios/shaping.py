@@ -33,7 +33,7 @@ class LinkShaper:
         self._start_ms = start_ms
         self._chance = chance
         self._free_up_ms = self._free_down_ms = 0
-        self._arrived: asyncio.Queue[bytes | LinkError] = asyncio.Queue()
+        self._arrived: asyncio.Queue[tuple[int, bytes | LinkError]] = asyncio.Queue()
         self._down_held = False  # the first frame waits for its time, and so do those behind it
         self._sending = self._taking = 0
         self.shaping = False
@@ -64,10 +64,19 @@ class LinkShaper:
     async def _pump(self, link: Link) -> None:
         try:
             async for frame in link.frames():
-                await self._arrived.put(frame)
+                await self._arrived.put((self._due_down(len(frame)), frame))
                 self.received += 1
         except LinkError as error:
-            await self._arrived.put(error)
+            await self._arrived.put((self._clock.now_ms(), error))
+
+    def _due_down(self, size: int) -> int:
+        """Return when a frame that comes from the broker now is with the node, or is fetched by one that polls."""
+        due = self._due(size, self._free_down_ms)
+        every = self._profile.read_every_ms
+        if self.shaping and every:
+            due = self._start_ms - (self._start_ms - due) // every * every
+        self._free_down_ms = due
+        return due
 
     async def send(self, frame: bytes, link: Link) -> None:
         """Hold a frame for as long as the link takes, then send it."""
@@ -87,15 +96,10 @@ class LinkShaper:
         """
         # The node has done with the frame before when it asks for the next one.
         self._taking = 0
-        frame = await self._arrived.get()
+        due, frame = await self._arrived.get()
         self._taking = 1
         if isinstance(frame, LinkError):
             raise frame
-        due = self._due(len(frame), self._free_down_ms)
-        every = self._profile.read_every_ms
-        if self.shaping and every:
-            due = self._start_ms - (self._start_ms - due) // every * every
-        self._free_down_ms = due
         self._down_held = due > self._clock.now_ms()
         await self._until(due, self._release_down)
         return frame

@@ -1,6 +1,6 @@
 """What messages about reports say: receipts, requests for release, decisions on them.
 
-Each is the content of the single sealed portion of a message of its kind (docs/spec/envelope.md, "Functions").
+Each is the content of the single sealed portion of a message of its kind (docs/spec/envelope.md, "Receipts").
 """
 
 from typing import Annotated, Literal, NamedTuple

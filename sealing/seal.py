@@ -1,4 +1,4 @@
-"""Seal a message once, release it as often as its originator consents (docs/spec/envelope.md, "Sealing").
+"""Seal a message once, release it as often as its originator consents (docs/spec/envelope.md, "Releases").
 
 Sealing fixes header, portions and id; a release adds the wraps for some readers and the originator's signature over
 both. So consent given later is a new release of the same sealed message: nothing is encrypted again, and nobody but

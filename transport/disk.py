@@ -124,6 +124,7 @@ def _prepare(
         "synchronous=FULL",
         "foreign_keys=ON",
         "trusted_schema=OFF",
+        "secure_delete=ON",  # a recalled report must not stay in free pages
         f"journal_size_limit={_JOURNAL_BYTES_MAX}",
     ):
         connection.execute(f"PRAGMA {pragma}").fetchall()

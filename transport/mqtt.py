@@ -1,7 +1,7 @@
 """The MQTT link: the only file that names aiomqtt, the maintained continuation of asyncio-mqtt.
 
 MQTT 5, one subscription, QoS 1, no session kept: what is lost with a link is sent again by the ends
-(docs/spec/wire.md, "Links").
+(docs/spec/wire.md, "MQTT 5 profile").
 """
 
 import ssl
