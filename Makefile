@@ -38,8 +38,8 @@ $(STAMP): pyproject.toml constraints.txt
 	  exit 1; }
 	@touch $(STAMP)
 
-demo: $(STAMP)  ## Play the exercise "strait-lantern" in virtual time; the report lands in out/demo
-	$(BIN)/sandiwara run strait-lantern --out $(DEMO)
+demo: $(STAMP)  ## Play the exercise "strait-lantern" over real MQTT; the report lands in out/demo
+	$(BIN)/sandiwara run strait-lantern --out $(DEMO) --replace
 
 test: $(STAMP)  ## Run every test
 	tools/debian-packages
