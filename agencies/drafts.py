@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 
 from schemas.envelope import Kind
-from schemas.label import Label, Precedence, Tlp
+from schemas.label import WORKFLOW_TOPICS, Label, Precedence, Tlp
 from schemas.report import Portion
 from schemas.workflow import DecisionContent, ReceiptContent, RequestContent
-
-WORKFLOW_TOPICS = {"receipt": "workflow.receipt", "request": "workflow.request", "decision": "workflow.decision"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

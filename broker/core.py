@@ -27,7 +27,7 @@ from schemas.bundle import Bundle
 from schemas.envelope import Wrap
 from schemas.errors import Code, RemoteError
 from schemas.frames import Announcement, BoxKeyStatement, Refusal, RouterVerdict
-from schemas.label import PRECEDENCE_RANK, Label
+from schemas.label import PRECEDENCE_RANK, WORKFLOW_PREFIX, WORKFLOW_TOPICS, Label
 from sealing.directory import BoxDirectory, SignDirectory
 from sealing.keys import SignPair
 from sealing.portions import check_blob
@@ -130,6 +130,7 @@ class RouterCore:
         if before is not None:
             return Repeated(message=before)
         known = state.message(hid)
+        _check_workflow_topic(received)
         self._check_reference(received, state)
         decisions = self._check_audience(received, now_ms=now_ms, state=state)
         self._check_freshness(received, known, now_ms=now_ms)
@@ -294,6 +295,19 @@ class RouterCore:
 
 def _refusals_of(error: RemoteError) -> tuple[Refusal, ...]:
     return error.refusals if isinstance(error, _OverWideError) else ()
+
+
+def _check_workflow_topic(received: Received) -> None:
+    """Receipts, requests and decisions bear the topic of their kind, and nothing else bears it.
+
+    The rule that lets everybody exchange them would else carry any report past the community's rules.
+    """
+    own = WORKFLOW_TOPICS.get(received.header.kind)
+    for portion in received.portions:
+        topic = portion.disclosure.label.topic
+        if topic != own and (own is not None or topic.startswith(WORKFLOW_PREFIX)):
+            msg = f"a {received.header.kind} with the topic {topic}"
+            raise RemoteError(Code.REFERENCE, msg)
 
 
 def _check_recall(received: Received, past: frozenset[str]) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from agencies.drafts import WORKFLOW_TOPICS
 from agencies.keyring import new_key_ring
 from scenarios.model import Pack, Participant
 from schemas.bundle import (
@@ -22,6 +21,7 @@ from schemas.bundle import (
     Status,
     TrustRoot,
 )
+from schemas.label import WORKFLOW_TOPICS
 from sealing.entropy import Entropy
 from sealing.keyfile import KeyRing
 from sealing.keys import SignPair, new_sign_pair, sign_pair_from_seed

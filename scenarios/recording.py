@@ -73,7 +73,7 @@ def router_events(store: Store, community: Community) -> Iterator[tuple[int, str
     """Return the router's events: time, stage and fields; one for each decision on a portion and a reader."""
     for row in store.records():
         hid = row.hid.hex() if row.hid is not None else None
-        value = unpack(row.body, bytes_max=FRAME_BYTES_MAX) if row.body else ()
+        value: Any = unpack(row.body, bytes_max=FRAME_BYTES_MAX) if row.body else ()
         match row.stage:
             case "admitted":
                 kind, ref, wraps, re_release, _ = value

@@ -18,6 +18,12 @@ TLP_ORDER: Final[tuple[Tlp, ...]] = ("CLEAR", "GREEN", "AMBER", "AMBER+STRICT", 
 PRECEDENCE_ORDER: Final[tuple[Precedence, ...]] = ("ROUTINE", "PRIORITY", "IMMEDIATE", "FLASH")
 PRECEDENCE_RANK: Final[dict[str, int]] = {word: rank for rank, word in enumerate(PRECEDENCE_ORDER)}
 
+# The topics of messages about reports, by kind; nothing but a message of that kind may bear one.
+WORKFLOW_PREFIX: Final = "workflow."
+WORKFLOW_TOPICS: Final[dict[str, str]] = {
+    kind: f"{WORKFLOW_PREFIX}{kind}" for kind in ("receipt", "request", "decision")
+}
+
 # The levels of the exercise lattice, lowest first. A bundle names the ones in force; these are what packs use.
 EXERCISE_LEVELS: Final = ("EX-UNCLAS", "EX-RESTRICTED", "EX-CONFIDENTIAL", "EX-SECRET")
 
