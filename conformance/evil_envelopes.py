@@ -1,6 +1,7 @@
 """Layer L3, the router's side: envelopes that lie in one place and are right in all others."""
 
 from collections.abc import Callable
+from typing import Any
 
 from conformance.evil_book import (
     Book,
@@ -17,6 +18,7 @@ from conformance.evil_book import (
     plan,
     put,
     route,
+    sealed,
     swap,
     world,
 )
@@ -86,6 +88,14 @@ _control_rows()
 _FIELDS = ("header", "wraps_hash", "signature", "cosignatures", "disclosures", "wraps", "blobs")
 
 
+def _three_places() -> Made:
+    """Two portions and one true decoy behind them."""
+    two: dict[str, Any] = {"labels": (world.LABEL,) * 2, "readers": (("bravo", (0, 1)),)}
+    seed = sealed(**two)[0].seed
+    decoy = digest(b"sw1 decoy", seed + (2).to_bytes(2, "big"))
+    return route(envelope(**two, hooks={"commitments": lambda listed: (*listed, decoy)}))
+
+
 def _shape_rows() -> tuple[Row, ...]:
     fill = "a reader that fills in a default sees what was never signed"
     kinds = "a loosely typed reader sees one value where another sees two"
@@ -120,7 +130,7 @@ def _shape_rows() -> tuple[Row, ...]:
          at(header_fields=always((2,)))),
         ("kind_unknown", Code.SHAPE, "ENV-025", "A kind that is not known.", never, None, plan(kind="order")),
         ("places_3", Code.LIMIT, "ENV-026", "Three places.", "the number of places must not tell that of portions",
-         None, at(commitments=lambda listed: listed[:3])),
+         None, _three_places),
         ("places_64", Code.SHAPE, "ENV-026", "64 places.", "bits for them do not fit a wrap", None,
          at(commitments=lambda listed: (*listed, *(digest(b"x", bytes([n])) for n in range(60))))),
         ("lifetime_zero", Code.LIMIT, "ENV-027", "It expires when it is sealed.", never, None, plan(exp=world.NOW)),
@@ -162,6 +172,8 @@ def _shape_rows() -> tuple[Row, ...]:
         ("disclosure_label_unsorted", Code.SHAPE, "NTK-002", "A label whose list is out of order.",
          "one label has one spelling", "Malleable",
          at(disclosure_fields=change(1, lambda label: label._replace(affected=("SGP", "MYS"))))),
+        ("disclosure_field_missing", Code.SHAPE, "ENV-011", "A disclosure without the number of chunks.", fill, None,
+         at(disclosure_fields=drop(3))),
         ("disclosure_salt_short", Code.SHAPE, "ENV-011", "A salt of 15 bytes.",
          "a short salt lets a withheld label be guessed", None,
          at(disclosure_fields=change(0, lambda salt: salt[:15]))),

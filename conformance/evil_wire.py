@@ -35,6 +35,7 @@ UP: tuple[tuple[Any, ...], ...] = (
     ("announce", b"statement", bytes(64)),
 )
 DOWN: tuple[tuple[Any, ...], ...] = (
+    ("resume", 1),
     ("delivery", 1, b"envelope"),
     ("verdict", b"statement", bytes(64)),
     ("chunk", HID, 0, 0, b"chunk"),
@@ -82,7 +83,7 @@ def _frame_rows() -> tuple[Row, ...]:
         ("frame_of_too_many_messages", Code.LIMIT, "WIRE-008", "257 messages.", "every list is bounded", None,
          lambda: _frame(*[("ack", 1)] * (FRAME_MESSAGES_MAX + 1))),
         ("frame_up_with_delivery", Code.SHAPE, "WIRE-009", "A delivery, sent by a node.",
-         "a node must not speak as the router", "Direction", lambda: _frame(DOWN[0])),
+         "a node must not speak as the router", "Direction", lambda: _frame(("delivery", 1, b"envelope"))),
         ("frame_type_unknown", Code.SHAPE, "WIRE-009", "A type that is not known.", version, None,
          lambda: _frame(("shout", 1))),
         ("frame_type_binary", Code.SHAPE, "ENV-013", "A type as binary.", kinds, "Type", lambda: _frame((b"ack", 1))),
@@ -139,6 +140,12 @@ def announcement() -> Made:
     return Made(_announce())
 
 
+@L5.accepts("announcement", "WIRE-023", base="announcement", mutation="sender named", why="control")
+def announcement_by_its_sender() -> Made:
+    """Bravo sends its own announcement to the router."""
+    return Made(_announce(), {"sender": "bravo"})
+
+
 @L5.accepts("announcement", "KEY-015", base="announcement", mutation="once more", why="a network may repeat itself")
 def announcement_again() -> Made:
     """The same announcement twice."""
@@ -160,6 +167,8 @@ def _announcement_rows() -> tuple[Row, ...]:
          lambda: Made(_announce(signer="charlie"))),
         ("announcement_for_another_purpose", Code.BAD_SIG, "ENV-021", "Signed for another purpose.", forged,
          "CrossProtocol", lambda: Made(_announce(purpose=b"sw1 bundle\0"))),
+        ("announcement_sent_by_another", Code.TOPIC_MISMATCH, "WIRE-023", "Charlie sends what bravo announced.",
+         "who sends for another can send what is stale", None, lambda: Made(_announce(), {"sender": "charlie"})),
         ("announcement_of_weak_key", Code.KEY_WEAK, "KEY-002", "A key of small order.",
          "the shared secret is zero, whoever the other end is", "WeakKey",
          lambda: Made(_announce(key=curve.SMALL_ORDER_U[2]))),
@@ -318,6 +327,8 @@ def _verdict_rows() -> tuple[Row, ...]:
          lambda: _verdict(signer="bravo", router="bravo")),
         ("verdict_of_another_time", Code.KEY_TIME, "WIRE-038", "Given before the router's key began.", forged, None,
          lambda: _verdict(at=world.KEYS_FROM - 1)),
+        ("verdict_by_revoked_key", Code.KEY_REVOKED, "WIRE-039", "The router's key is revoked; the verdict is older.",
+         forged, "Rollback", lambda: _verdict(signer="spoke", router="spoke", at=world.NOW - world.DAY_MS)),
         ("verdict_outcome_unknown", Code.SHAPE, "ENV-011", "An outcome that is neither of the two.", forged, None,
          lambda: _verdict(outcome="perhaps")),
     )  # fmt: skip

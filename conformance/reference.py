@@ -179,10 +179,13 @@ def _down_frame(received: bytes, _context: Context) -> Outcome:
 
 
 def _announcement(received: bytes, context: Context) -> Outcome:
-    directory = world.boxes()
+    core = _router()
     for packed in (*map(bytes.fromhex, context.get("earlier", ())), received):
         announcement = read_shape(Announcement, unpack(packed, bytes_max=FRAME_BYTES_MAX))
-        directory.admit(announcement, signers=world.signers(), now_ms=_now(context))
+        if "sender" in context:
+            core.announce(announcement, sender=context["sender"], now_ms=_now(context))
+        else:
+            core.boxes.admit(announcement, signers=core.signers, now_ms=_now(context))
     return ACCEPTED
 
 

@@ -142,7 +142,10 @@ BUNDLE: Final = Bundle(
     groups=(Group("@region", ("IDN", "MYS", "SGP")),),
     mechanisms=(Mechanism("our-eyes", "Our Eyes", (Membership("MYS", "member", KEYS_FROM),)),),
     agencies=AGENCIES,
-    routers=(RouterKey(ROUTER, SignKey(sign_pair(ROUTER).public, KEYS_FROM, KEYS_UNTIL)),),
+    routers=(
+        RouterKey(ROUTER, SignKey(sign_pair(ROUTER).public, KEYS_FROM, KEYS_UNTIL)),
+        RouterKey("spoke", SignKey(sign_pair("spoke").public, KEYS_FROM, KEYS_UNTIL, revoked=NOW)),
+    ),
     rules=RULES,
     marks=(),
 )
@@ -191,7 +194,7 @@ def fixtures() -> dict[str, object]:
         },
         "router": ROUTER,
         "sign_seeds": {
-            name: secret(f"sign {name}").hex() for name in (*AGENCY_NAMES, "golf old", ROUTER, *AUTHORITIES)
+            name: secret(f"sign {name}").hex() for name in (*AGENCY_NAMES, "golf old", ROUTER, "spoke", *AUTHORITIES)
         },
         "box_secrets": {
             name: {str(epoch): box_pair(name, epoch).secret.hex() for epoch in (EPOCH - 1, EPOCH)} for name in READERS

@@ -59,13 +59,7 @@ class SignDirectory:
         Raises:
             RemoteError: UNKNOWN_SENDER, KEY_REVOKED or KEY_TIME.
         """
-        known = self._agencies.get(agency)
-        if known is None:
-            msg = f"{agency} is not in the bundle"
-            raise RemoteError(Code.UNKNOWN_SENDER, msg)
-        if known.status != "active":
-            msg = f"{agency} is {known.status}"
-            raise RemoteError(Code.KEY_REVOKED, msg)
+        known = self._active(agency)
         valid = [key for key in known.keys if key.not_before <= sealed_at < key.expires]
         if not valid:
             msg = f"{agency} has no sign key that was valid when the message was sealed"
@@ -77,6 +71,24 @@ class SignDirectory:
             raise RemoteError(Code.KEY_REVOKED, msg)
         usable.sort(key=lambda key: key.not_before, reverse=True)
         return tuple(key.key for key in usable)
+
+    def every_key_of(self, agency: str) -> tuple[bytes, ...]:
+        """Return all the keys that the bundle names for an agency that takes part, whenever they hold.
+
+        Raises:
+            RemoteError: UNKNOWN_SENDER, or KEY_REVOKED if the agency is not active.
+        """
+        return tuple(key.key for key in self._active(agency).keys)
+
+    def _active(self, agency: str) -> Agency:
+        known = self._agencies.get(agency)
+        if known is None:
+            msg = f"{agency} is not in the bundle"
+            raise RemoteError(Code.UNKNOWN_SENDER, msg)
+        if known.status != "active":
+            msg = f"{agency} is {known.status}"
+            raise RemoteError(Code.KEY_REVOKED, msg)
+        return known
 
     def verify(self, agency: str, purpose: bytes, content: bytes, signature: bytes, *, at: tuple[int, int]) -> None:
         """Prove that the agency signed, under any of its keys that count; ``at`` is (sealed, arrived), Unix ms.
@@ -104,7 +116,7 @@ class BoxDirectory:
             RemoteError: From the reading of the statement, KEY_WEAK, KEY_TIME, ROLLBACK (another key for an epoch
                 already known), UNKNOWN_SENDER, KEY_REVOKED or BAD_SIG.
         """
-        statement = read_shape(BoxKeyStatement, unpack(announcement.statement, bytes_max=_STATEMENT_BYTES_MAX))
+        statement = _read_statement(announcement)
         at = (now_ms, now_ms)
         signers.verify(statement.agency, SIGN_BOX, announcement.statement, announcement.signature, at=at)
         admit_box_key(statement.key)
@@ -112,13 +124,20 @@ class BoxDirectory:
         return self._keep(statement)
 
     def readmit(self, announcement: Announcement, *, signers: SignDirectory) -> BoxKeyStatement:
-        """Take up an announcement that was admitted before, by the time it was made for.
+        """Take up an announcement that was admitted before, as after a restart.
+
+        It was judged by the clock when it arrived. Its sign key may be over by now, or have begun after the box key
+        did, so any key that the bundle names for its owner will do.
 
         Raises:
             RemoteError: As ``admit``, but never for a key that is over: it stays until it is pushed out.
         """
-        statement = read_shape(BoxKeyStatement, unpack(announcement.statement, bytes_max=_STATEMENT_BYTES_MAX))
-        return self.admit(announcement, signers=signers, now_ms=statement.not_before)
+        statement = _read_statement(announcement)
+        keys = signers.every_key_of(statement.agency)
+        verify_any(keys, SIGN_BOX, announcement.statement, announcement.signature)
+        admit_box_key(statement.key)
+        _check_times(statement, statement.not_before)
+        return self._keep(statement)
 
     def _keep(self, statement: BoxKeyStatement) -> BoxKeyStatement:
         epochs = self._keys.setdefault(statement.agency, {})
@@ -154,6 +173,10 @@ class BoxDirectory:
             msg = f"epoch {epoch} of {agency} does not hold now"
             raise RemoteError(Code.KEY_EPOCH, msg)
         return key
+
+
+def _read_statement(announcement: Announcement) -> BoxKeyStatement:
+    return read_shape(BoxKeyStatement, unpack(announcement.statement, bytes_max=_STATEMENT_BYTES_MAX))
 
 
 def _check_times(statement: BoxKeyStatement, now_ms: int) -> None:

@@ -1,0 +1,215 @@
+"""Proof that the vectors bite: take one check out of the product, and see which vectors notice.
+
+A check is an ``if`` whose body refuses, or a function that does nothing but check. Its function is compiled anew
+without it, and put in the place of the old one everywhere at once by exchanging the code object. A check that no vector
+misses is either not tested or not needed; both have to be said, in ``EXCUSED``. What noticed what is kept beside the
+vectors.
+"""
+
+import argparse
+import ast
+import inspect
+import json
+import sys
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+from typing import Final
+
+import broker.core
+import schemas.codec
+import schemas.frames
+import schemas.label
+import schemas.names
+import sealing.directory
+import sealing.keys
+import sealing.opening
+import sealing.portions
+import sealing.primitives
+import sealing.received
+import sealing.statements
+from conformance.runner import Mark, run_vector
+from conformance.vectors import FOLDER, Vector, every_vector, read_folder
+
+RECORD_NAME: Final = "ablation.json"
+MODULES: Final[tuple[ModuleType, ...]] = (
+    schemas.codec,
+    schemas.names,
+    schemas.frames,
+    sealing.primitives,
+    sealing.keys,
+    sealing.directory,
+    sealing.portions,
+    sealing.received,
+    sealing.opening,
+    sealing.statements,
+    broker.core,
+)
+
+# Functions that are one check from beginning to end, with the libraries' refusals inside.
+WHOLE: Final = (
+    "sealing.primitives.verify",
+    "sealing.received.check_author",
+    "sealing.received.check_wraps_hash",
+    "sealing.received.check_disclosures",
+    "sealing.received.check_times",
+    "sealing.received._check_decoys",
+    "sealing.portions.check_blob",
+    "sealing.keys.admit_sign_key",
+    "sealing.keys.admit_box_key",
+    "broker.core.RouterCore._check_reference",
+    "broker.core.RouterCore._check_freshness",
+    "broker.core._check_recall",
+)
+EXCUSED: Final = {
+    "schemas.frames._read_message SHAPE": "without it no shape fits, which is SHAPE as well",
+    "sealing.opening.read_content CONTENT": "without it no shape fits, which is CONTENT as well",
+    "sealing.directory.BoxDirectory.current KEY_EPOCH": "asked by who seals; no bytes of a peer's lead there",
+    "sealing.portions.open_chunked CONTENT 2": "needs more than 4 MiB; tests/unit/test_sealing_portions.py has it",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One check of the product: where it stands, and the code of its function without it."""
+
+    name: str
+    function: FunctionType
+    without: CodeType
+
+
+def _functions(module: ModuleType) -> Iterator[tuple[str, FunctionType]]:
+    """Yield what is written in a module's own file, methods included."""
+    named = list(vars(module).items())
+    named += [
+        (f"{name}.{inner}", method)
+        for name, value in named
+        if inspect.isclass(value) and value.__module__ == module.__name__
+        for inner, method in vars(value).items()
+    ]
+    for name, value in named:
+        if inspect.isfunction(value) and value.__code__.co_filename == module.__file__:
+            yield name, value
+
+
+def _raised(statement: ast.If) -> str | None:
+    """Return what an ``if`` raises at the end of its body, if that is one of our refusals."""
+    last = statement.body[-1]
+    if not isinstance(last, ast.Raise) or not isinstance(last.exc, ast.Call) or statement.orelse:
+        return None
+    called = ast.unparse(last.exc)
+    if called.startswith("RemoteError(Code."):
+        return called.removeprefix("RemoteError(Code.").partition(",")[0]
+    if called == "ValueError(msg)":  # inside a validator, which pydantic turns into SHAPE
+        return "SHAPE"
+    return "AUDIENCE" if called.startswith("_OverWideError") else None
+
+
+class _Without(ast.NodeTransformer):
+    """Take the n-th check out of a function."""
+
+    def __init__(self, wanted: int) -> None:
+        self._wanted = wanted
+        self._met = -1
+        self.code: str | None = None
+
+    def visit_If(self, node: ast.If) -> ast.AST:
+        """Replace the wanted check by nothing."""
+        code = _raised(node)
+        if code is not None:
+            self._met += 1
+            if self._met == self._wanted:
+                self.code = code
+                return ast.copy_location(ast.Pass(), node)
+        return self.generic_visit(node)
+
+
+def _code_of(compiled: CodeType, name: str) -> CodeType:
+    for constant in compiled.co_consts:
+        if isinstance(constant, CodeType):
+            if constant.co_name == name:
+                return constant
+            found = _code_of(constant, name) if constant.co_name == "<module>" else None
+            if found is not None:
+                return found
+    msg = f"{name} is not in its own source"
+    raise LookupError(msg)
+
+
+def checks(modules: Sequence[ModuleType] = MODULES) -> Iterator[Check]:
+    """Yield every check of some modules."""
+    for module in modules:
+        for name, function in _functions(module):
+            source = textwrap.dedent(inspect.getsource(function))
+            for number in range(64):
+                transformer = _Without(number)
+                tree = ast.fix_missing_locations(transformer.visit(ast.parse(source)))
+                if transformer.code is None:
+                    break
+                code = _code_of(compile(tree, function.__code__.co_filename, "exec"), function.__name__)
+                label = f"{module.__name__}.{name} {transformer.code}" + (f" {number + 1}" if number else "")
+                yield Check(name=label, function=function, without=code)
+            if f"{module.__name__}.{name}" in WHOLE:
+                yield Check(name=f"{module.__name__}.{name}", function=function, without=_nothing.__code__)
+
+
+def _nothing(*_arguments: object, **_named: object) -> None:
+    """Stand in for a function that only checks."""
+
+
+@contextmanager
+def removed(check: Check) -> Iterator[None]:
+    """Have the product run without a check for as long as the block runs."""
+    kept = check.function.__code__
+    check.function.__code__ = check.without
+    schemas.label.read_label.cache_clear()
+    try:
+        yield
+    finally:
+        check.function.__code__ = kept
+        schemas.label.read_label.cache_clear()
+
+
+def noticed_by(check: Check, vectors: Sequence[Vector]) -> tuple[str, ...]:
+    """Return the ids of the vectors that no longer come out right without a check."""
+    with removed(check):
+        return tuple(vector.id for vector in vectors if run_vector(vector).mark is not Mark.PASS)
+
+
+def read_record(folder: Path = FOLDER) -> dict[str, list[str]]:
+    """Return, for each check, the ids of the vectors that noticed when it was taken out."""
+    record: dict[str, list[str]] = json.loads((folder / RECORD_NAME).read_text(encoding="utf-8"))["noticed"]
+    return record
+
+
+def sweep(vectors: Sequence[Vector]) -> dict[str, tuple[str, ...]]:
+    """Take every check out in turn; takes about half a second for each on 350 vectors."""
+    return {check.name: noticed_by(check, vectors) for check in checks()}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m conformance.ablation", description=__doc__)
+    parser.add_argument("--write", action="store_true", help="write what noticed what beside the vectors")
+    options = parser.parse_args(arguments)
+    noticed = sweep(every_vector(read_folder()))
+    lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(ids)}" for name, ids in sorted(noticed.items()))
+    text = f'{{\n "noticed": {{\n{lines}\n }}\n}}\n'
+    path = FOLDER / RECORD_NAME
+    if options.write:
+        path.write_text(text, encoding="utf-8")
+    unnoticed = [name for name, ids in noticed.items() if not ids and name not in EXCUSED]
+    for name in unnoticed:
+        sys.stderr.write(f"no vector notices when this is taken out: {name}\n")
+    stale = not path.exists() or path.read_text(encoding="utf-8") != text
+    if stale:
+        sys.stderr.write(f"{path} is stale; run: python -m conformance.ablation --write\n")
+    sys.stdout.write(f"{len(noticed)} checks, {sum(map(bool, noticed.values()))} noticed, {len(EXCUSED)} excused\n")
+    return 1 if unnoticed or stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
