@@ -1,14 +1,18 @@
 """Every time a rule kept a fact from an agency: left out before sending, refused after, or not permitted by the router.
 
 A sender's pre-flight names an agency and a rule, not a fact. The facts concerned are those of the release that
-followed from the same act; where none followed, those that the standing order meant to keep, or else those of what
-the desk was acting on.
+followed from the same act, and the rule for each is found again by asking the decision function about the portion
+that carries it. Where no release followed, the facts are those that the standing order meant to keep, or else those of
+what the desk was acting on.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from scenarios.evaluate.history import ROUTER, History, Moment, Release
+from policy.community import Community
+from policy.decide import Action, decide
+from scenarios.evaluate.history import ROUTER, History, Moment, PortionSeen, Release
 from scenarios.evaluate.knowledge import Knowledge
 from scenarios.evaluate.tagging import Tagging
 from scenarios.model import Pack
@@ -27,34 +31,84 @@ class Denial:
     how: Literal["left out", "refused"]
 
 
-def find_denials(pack: Pack, history: History, tagging: Tagging, knowledge: Knowledge) -> tuple[Denial, ...]:
+def find_denials(
+    pack: Pack, history: History, tagging: Tagging, knowledge: Knowledge, community: Community
+) -> tuple[Denial, ...]:
     """Collect the denials of a play, earliest first."""
-    found = [*_left_out(pack, history, tagging, knowledge), *_refused(history, tagging)]
+    asked = _Asked(tagging=tagging, community=community, start_ms=pack.start_ms)
+    found = [
+        *_left_out(pack, history, asked, knowledge),
+        *_cut_short(history, asked),
+        *_refused(history, tagging),
+    ]
     found.sort(key=lambda denial: (denial.at_ms, denial.holder, denial.agency, denial.rule, denial.hid or ""))
     return tuple(found)
 
 
-def _left_out(pack: Pack, history: History, tagging: Tagging, knowledge: Knowledge) -> list[Denial]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """The rule for one fact: a report of several portions may be denied by another rule for each."""
+
+    tagging: Tagging
+    community: Community
+    start_ms: int
+
+    def rules(self, release: Release, agency: str, portions: Iterable[PortionSeen]) -> dict[str, frozenset[str]]:
+        """Return the rules by which these portions are denied to an agency, with the facts that each denies."""
+        denied: dict[str, frozenset[str]] = {}
+        for portion in portions:
+            verdict = decide(
+                portion.label,
+                originator=release.agency,
+                recipient=agency,
+                action=Action.RELEASE,
+                at_ms=self.start_ms + release.at_ms,
+                community=self.community,
+            )
+            facts = self.tagging.facts_of(release.hid, portion)
+            if not verdict.permit and facts:
+                denied[verdict.rule] = denied.get(verdict.rule, frozenset()) | facts
+        return denied
+
+
+def _left_out(pack: Pack, history: History, asked: _Asked, knowledge: Knowledge) -> Iterator[Denial]:
     keeps = {order.order: frozenset(order.keep) for order in pack.orders if order.keep}
-    denials = []
     for moment in history.of_stage("intended"):
         left_out = moment.fields.get("left_out") or {}
         release = _release_that_followed(moment, history) if left_out else None
-        facts = _facts_of_release(release, tagging) if release else _facts_meant(moment, keeps, knowledge)
-        denials += [
-            Denial(
-                at_ms=moment.at_ms,
-                holder=moment.source,
-                agency=str(agency),
-                facts=tuple(sorted(facts)),
-                rule=str(rule),
-                hid=release.hid if release else None,
-                how="left out",
-            )
-            for agency, rule in left_out.items()
-            if facts
-        ]
-    return denials
+        for agency, rule in left_out.items():
+            rules = asked.rules(release, agency, release.portions) if release else {}
+            if not rules:  # nothing to ask about, or a bundle has changed since: the recorded rule stands
+                facts = _facts_of_release(release, asked.tagging) if release else _facts_meant(moment, keeps, knowledge)
+                rules = {str(rule): facts}
+            for denying, facts in rules.items():
+                if facts:
+                    yield Denial(
+                        at_ms=moment.at_ms,
+                        holder=moment.source,
+                        agency=str(agency),
+                        facts=tuple(sorted(facts)),
+                        rule=denying,
+                        hid=release.hid if release else None,
+                        how="left out",
+                    )
+
+
+def _cut_short(history: History, asked: _Asked) -> Iterator[Denial]:
+    """A reader that got some portions of a release and was denied others by a rule."""
+    for release in history.releases:
+        for agency in release.audience:
+            missing = [portion for portion in release.portions if not release.reaches(agency, portion.place)]
+            for rule, facts in asked.rules(release, agency, missing).items():
+                yield Denial(
+                    at_ms=release.at_ms,
+                    holder=release.agency,
+                    agency=agency,
+                    facts=tuple(sorted(facts)),
+                    rule=rule,
+                    hid=release.hid,
+                    how="left out",
+                )
 
 
 def _release_that_followed(moment: Moment, history: History) -> Release | None:

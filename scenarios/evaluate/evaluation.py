@@ -168,7 +168,7 @@ def _figures(
     judged: _Judged,
 ) -> Figures:
     knowledge = learn(pack, history, tagging)
-    denials = find_denials(pack, history, tagging, knowledge)
+    denials = find_denials(pack, history, tagging, knowledge, judged.community)
     cells = judge_cells(pack, history, knowledge)
     policy = judge_policy(pack, history, tagging, knowledge, community=judged.community, denials=denials)
     needs = judge_needs(pack, history, knowledge, tagging, denials=denials, policy=policy)

@@ -126,13 +126,14 @@ def list_outages(pack: Pack, history: History) -> tuple[LinkOutage, ...]:
             if moment.stage == "link_down" and down_ms is None:
                 down_ms = moment.at_ms
             elif moment.stage == "link_up" and down_ms is not None:
-                outages.append((participant.agency, down_ms, moment.at_ms, True))
+                outages.append((participant.agency, down_ms, moment.at_ms, moment.at_ms <= history.end_ms))
                 down_ms = None
-        if down_ms is not None and down_ms < history.end_ms:
+        if down_ms is not None:
             outages.append((participant.agency, down_ms, history.end_ms, False))
     return tuple(
-        LinkOutage(agency=agency, begin_ms=begin_ms, end_ms=end_ms, restored=restored)
+        LinkOutage(agency=agency, begin_ms=begin_ms, end_ms=min(end_ms, history.end_ms), restored=restored)
         for agency, begin_ms, end_ms, restored in outages
+        if begin_ms < history.end_ms
     )
 
 

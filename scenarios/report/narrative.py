@@ -161,26 +161,45 @@ def _refused(moment: Moment, names: Names) -> StoryEntry:
 
 
 def _outcomes(evaluation: Evaluation, names: Names) -> Iterator[StoryEntry]:
+    yield from _met_in_time(evaluation, names)
     groups: dict[tuple[int, str, str, str, str | None], list[NeedResult]] = {}
     for need in evaluation.certain.needs:
         cell = need.cell
         at_ms = cell.due_ms if cell.state == "missed" else cell.known_ms
-        if cell.state in {"on time", "late", "missed"} and at_ms is not None:
+        if cell.state in {"late", "missed"} and at_ms is not None:
             groups.setdefault((at_ms, cell.state, need.need, need.fact, cell.source), []).append(need)
     for (at_ms, state, _, _, source), group in groups.items():
-        wall_ms = group[0].cell.known_wall_ms if state != "missed" else None
-        text = _outcome_text(state, group, names)
-        evidence = [source] if source else []
-        yield _entry(at_ms, "outcome", text, *evidence, wall_ms=wall_ms, emphasis=state != "on time")
+        wall_ms = group[0].cell.known_wall_ms if state == "late" else None
+        text = _failure_text(group, names)
+        yield _entry(at_ms, "outcome", text, *([source] if source else []), wall_ms=wall_ms, emphasis=True)
 
 
-def _outcome_text(state: str, group: list[NeedResult], names: Names) -> str:
+def _met_in_time(evaluation: Evaluation, names: Names) -> Iterator[StoryEntry]:
+    """Tell what a message met in time once, at its first reader: its readers follow within moments of one another."""
+    by_reader: dict[tuple[str, str], list[NeedResult]] = {}
+    for need in evaluation.certain.needs:
+        if need.cell.state == "on time" and need.cell.source is not None:
+            by_reader.setdefault((need.cell.source, need.agency), []).append(need)
+    by_message: dict[tuple[str, tuple[str, ...]], list[NeedResult]] = {}
+    for (source, _), met in by_reader.items():
+        facts = tuple(dict.fromkeys(need.fact for need in met))
+        by_message.setdefault((source, facts), []).extend(met)
+    for (source, facts), met in by_message.items():
+        times = [need.cell.known_ms or 0 for need in met]
+        agencies = list(dict.fromkeys(need.agency for need in met))
+        ids = ", ".join(dict.fromkeys(need.need for need in met))
+        text = (
+            f"In time: {names.several(agencies)} {'knows' if len(agencies) == 1 else 'know'} {list_text(facts)} ({ids})"
+        )
+        text += f", the last at {clock_text(max(times))}." if max(times) > min(times) else "."
+        yield _entry(min(times), "outcome", text, source)
+
+
+def _failure_text(group: list[NeedResult], names: Names) -> str:
     need, cell = group[0], group[0].cell
     who, knows = names.several(each.agency for each in group), "knows" if len(group) == 1 else "know"
     causes = list_text(dict.fromkeys(each.cause for each in group if each.cause))
-    if state == "on time":
-        return f"{who} {knows} {need.fact}, in time ({need.need})."
-    if state == "late":
+    if cell.state == "late":
         over = length_text((cell.known_ms or 0) - (cell.due_ms or 0))
         return f"{who} {knows} {names.fact(need.fact)}, {over} too late ({need.need}). Main cause: {causes}."
     return f"{names.fact(need.fact)} falls due at {who}, who will never learn it ({need.need}). Main cause: {causes}."

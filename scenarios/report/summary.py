@@ -70,8 +70,14 @@ def participant_rows(pack: Pack, history: History, evaluation: Evaluation) -> tu
     rows = []
     for participant in pack.participants:
         agency = participant.agency
-        received = {each.hid for each in history.arrivals if each.agency == agency and each.kind in _READ_KINDS}
-        opened = {moment.text("hid") for moment in history.of_stage("opened", source=agency)}
+        received = {
+            each.hid
+            for each in history.arrivals
+            if each.agency == agency and each.kind in _READ_KINDS and each.at_ms <= history.end_ms
+        }
+        opened = {
+            moment.text("hid") for moment in history.of_stage("opened", source=agency) if moment.at_ms <= history.end_ms
+        }
         outages = [outage for outage in evaluation.outages if outage.agency == agency]
         rows.append(
             ParticipantRow(

@@ -39,6 +39,7 @@ def test_the_story_is_told_in_order_from_startex_to_endex(story: tuple[StoryEntr
         "The router refuses a message of Charlie Coast Guard: not allowed to Alpha Coast Guard by NTK-NATONLY.",
         "Before sending, Alpha Coast Guard's node leaves out Delta Fusion Centre: NTK-REL does not allow it.",
         "Charlie Coast Guard's link goes down and stays down to the end.",
+        "In time: Bravo Coast Guard knows F1 (N1).",
         "Charlie Coast Guard knows F1 (A tug was boarded off Cape One), 15 min too late (N1). Main cause: person.",
         "F3 (The port's traffic system was entered) falls due at Charlie Coast Guard, who will never learn it (N2).",
     ],
