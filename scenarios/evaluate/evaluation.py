@@ -110,7 +110,9 @@ def evaluate(
     corrections, requests = find_corrections(history), find_requests(history, start_ms=pack.start_ms)
     judged = _Judged(community=community, corrections=corrections, requests=requests)
     certain = _figures(pack, history, tagging_of(pack), judged)
-    with_suggested = _figures(pack, history, tagging_of(pack, tags), judged) if tags else certain
+    with_suggested = (
+        _figures(pack, history, tagging_of(pack, tags), judged, entered_ms=certain.first_ms) if tags else certain
+    )
     reconciliation = reconcile(pack, history)
     findings = find_findings(
         pack,
@@ -166,8 +168,10 @@ def _figures(
     history: History,
     tagging: Tagging,
     judged: _Judged,
+    *,
+    entered_ms: Mapping[str, int] | None = None,
 ) -> Figures:
-    knowledge = learn(pack, history, tagging)
+    knowledge = learn(pack, history, tagging, entered_ms=entered_ms)
     denials = find_denials(pack, history, tagging, knowledge, judged.community)
     cells = judge_cells(pack, history, knowledge)
     policy = judge_policy(pack, history, tagging, knowledge, community=judged.community, denials=denials)

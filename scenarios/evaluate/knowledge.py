@@ -5,6 +5,7 @@ the agency can read it. Whether a *need* is met by that depends on the seat: a p
 simulated desk has it once it is verified.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -64,14 +65,24 @@ class Knowledge:
         return min(met, key=lambda way: (way.met_ms, way.read_ms), default=None)
 
 
-def learn(pack: Pack, history: History, tagging: Tagging) -> Knowledge:
-    """Collect who learned what, from injects and verified portions, up to ENDEX."""
+def learn(pack: Pack, history: History, tagging: Tagging, *, entered_ms: Mapping[str, int] | None = None) -> Knowledge:
+    """Collect who learned what, from injects and verified portions, up to ENDEX.
+
+    Args:
+        pack: The participants and injects.
+        history: The record.
+        tagging: Which facts a portion carries.
+        entered_ms: When facts certainly entered play, if suggested tags are let in: a sign found before that cannot
+            tell the fact, and must not start its clock.
+    """
     seats = {participant.agency: participant.seat for participant in pack.participants}
     ways = [*_by_injects(pack, history, tagging)]
     for arrival in history.arrivals:
         if arrival.agency in seats and arrival.at_ms <= history.end_ms:
             ways.extend(_by_message(arrival, history, tagging, human=seats[arrival.agency] == "human"))
     ways.extend(_by_authors(history, tagging, ways, seats=frozenset(seats)))
+    entered = entered_ms or {}
+    ways = [way for way in ways if way.read_ms >= entered.get(way.fact, way.read_ms)]
     ways.sort(key=lambda way: (way.read_ms, way.agency, way.fact, way.source))
     by_cell: dict[tuple[str, str], list[Learned]] = {}
     first_ms: dict[str, int] = {}

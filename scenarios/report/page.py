@@ -39,7 +39,6 @@ from scenarios.report.csv_tables import CsvTable, make_tables
 from scenarios.report.delay_picture import draw_delays
 from scenarios.report.matrix_picture import draw_matrix
 from scenarios.report.narrative import STORY_KINDS, StoryEntry, tell_story
-from scenarios.report.palette import STATE_TEXT
 from scenarios.report.sharing_picture import draw_sharing
 from scenarios.report.spread_picture import draw_spread
 from scenarios.report.summary import participant_rows, policy_counts, verdict_sentences
@@ -119,7 +118,6 @@ def render_page(
         "delay_parts": DELAY_PARTS,
         "rating_text": RATING_TEXT,
         "state_letter": STATE_LETTER,
-        "state_text": STATE_TEXT,
         "count_text": count_text,
         "version": metadata.version("sandiwara"),
         "verdict": verdict_sentences(evaluation),

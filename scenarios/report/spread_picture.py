@@ -16,6 +16,7 @@ _ACROSS: Final = 3
 _LEFT: Final = 36
 _PLOT_WIDTH: Final = 250
 _PLOT_TOP: Final = 48
+_CLOCK_WIDTH: Final = 64
 _PLOT_HEIGHT: Final = 100
 
 
@@ -69,7 +70,8 @@ def _draw_curve(picture: Picture, spread: Spread, left: float, top: float, *, en
     if informed < spread.needers:
         picture.line(x(spread.end_ms), y(informed) - 7, x(spread.end_ms), y(informed) + 7, stroke=INK, width=2)
     picture.text(x(spread.first_ms), y(0) + 15, clock_text(spread.first_ms), size=10.5, fill=MUTED, anchor="middle")
-    picture.text(x(spread.end_ms), y(0) + 15, clock_text(spread.end_ms), size=10.5, fill=MUTED, anchor="end")
+    if x(spread.end_ms) - x(spread.first_ms) > _CLOCK_WIDTH:  # nearer, the two times would cover each other
+        picture.text(x(spread.end_ms), y(0) + 15, clock_text(spread.end_ms), size=10.5, fill=MUTED, anchor="end")
 
 
 def _in_words(spread: Spread) -> str:

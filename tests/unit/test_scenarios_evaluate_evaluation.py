@@ -214,3 +214,13 @@ def test_an_empty_record_evaluates_to_nothing_observed() -> None:
 
     assert {"clean", "not observed"} == {cell.state for cell in evaluation.certain.cells}
     assert evaluation.certain.sharing.under_sharing is None
+
+
+def test_a_sign_found_before_its_fact_entered_play_does_not_start_its_clock() -> None:
+    """E3 gives F4 at 82; a text of minute 5 that happens to hold the word must make nobody late."""
+    texts = {(hid("M1"), 0): "she was followed"}
+
+    tagged = evaluate(small_pack(), small_record(), small_community(), texts=texts)
+
+    assert ["F4"] == [tag.fact for tag in tagged.suggested_tags]
+    assert tagged.certain.cells == tagged.with_suggested.cells
