@@ -45,15 +45,15 @@ def _jose_opener(signer: OKPKey, reader: OKPKey) -> Callable[[], bytes]:
 
     def open_copy() -> bytes:
         signed = jws.deserialize_compact(copy, signer, algorithms=[_SIGNATURE])
-        opened: bytes = jwe.decrypt_json(json.loads(signed.payload), reader, registry=_JWE).plaintext or b""
-        return opened
+        opened = jwe.decrypt_json(json.loads(signed.payload), reader, registry=_JWE).plaintext
+        return bytes(opened or b"")
 
     return open_copy
 
 
 def _age_sealer(secret: bytes, readers: list[pyrage.x25519.Recipient]) -> Callable[[], bytes]:
     def seal() -> bytes:
-        sealed = pyrage.encrypt(_written(), readers)
+        sealed: bytes = pyrage.encrypt(_written(), readers)
         return sign(secret, SIGN_RELEASE, sealed) + sealed
 
     return seal
