@@ -46,7 +46,7 @@ def find_corrections(history: History) -> tuple[Correction, ...]:
     seen: set[str] = set()
     found = []
     for release in history.releases:
-        # "A correction is a report with `ref`." -- docs/spec/envelope.md, "Correction"; its originator must be the same.
+        # "A correction is a report with `ref`", of the same originator -- docs/spec/envelope.md, "Correction"
         corrects = release.kind == "report" and release.ref is not None and writers.get(release.ref) == release.agency
         if corrects and release.ref is not None and release.hid not in seen:
             seen.add(release.hid)
