@@ -78,8 +78,10 @@ class RouterCore:
             InputError: If it contradicts itself.
             RemoteError: KEY_WEAK if it holds a degenerate or shared key.
         """
-        self.community = Community.compile(bundle)
-        self.signers = SignDirectory(bundle)
+        # Both are made before either counts: a bundle that fails half way must leave no half of it in force.
+        community, signers = Community.compile(bundle), SignDirectory(bundle)
+        self.community = community
+        self.signers = signers
         self.bundle = bundle
         self._rules: dict[tuple[Label, str, str], str] = {}
 
@@ -196,6 +198,8 @@ class RouterCore:
             positions.append((wrap, position))
         if header.kind == "recall":
             _check_recall(received, state.past_readers(header.ref or b""))
+        elif not all(wrap.bits for wrap in received.wraps):
+            _check_empty(received, state)
         decisions: list[PortionDecision] = []
         refusals: list[Refusal] = []
         covered = 0
@@ -315,6 +319,20 @@ def _check_recall(received: Received, past: frozenset[str]) -> None:
         Refusal(0, wrap.to, "NTK-RECALL", "never had the message")
         for wrap in received.wraps
         if wrap.to not in past or wrap.bits
+    )
+    if strangers:
+        raise _OverWideError(strangers[:_REFUSALS_NAMED_MAX])
+
+
+def _check_empty(received: Received, state: RouterState) -> None:
+    """A wrap without portions tells its reader nothing but that the message exists: a co-signature's lead may know."""
+    header = received.header
+    signed = state.message(header.ref) if header.kind == "cosign" and header.ref is not None else None
+    lead = None if signed is None else signed.originator
+    strangers = tuple(
+        Refusal(0, wrap.to, "NTK-EMPTY", "given no portion")
+        for wrap in received.wraps
+        if not wrap.bits and wrap.to != lead
     )
     if strangers:
         raise _OverWideError(strangers[:_REFUSALS_NAMED_MAX])

@@ -11,6 +11,7 @@ from schemas.envelope import Wrap
 
 _ARRAY_OF_SEVEN = b"\x97"
 _ARRAY_OF_ONE = b"\x91"
+_SHARED_KEPT = 16  # a report has a handful of audiences; a thousand of them, each with all blobs, would fill memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,8 @@ class Cutter:
         shared = self._shared.get(wrap.bits)
         if shared is None:
             shared = self._shared[wrap.bits] = self._pack_shared(wrap.bits)
+            if len(self._shared) > _SHARED_KEPT:
+                del self._shared[next(iter(self._shared))]
         before, after = shared
         return before + pack(_ARRAY_OF_ONE + pack(wrap)) + after
 

@@ -23,7 +23,7 @@ class Feed:
     backlog: bool = False
     in_flight: deque[tuple[int, int]] = field(default_factory=deque)  # dseq, bytes
     bytes_in_flight: int = 0
-    introduced: set[str] = field(default_factory=set)  # originators whose box keys went out in this session
+    introduced: dict[str, int] = field(default_factory=dict)  # originators whose box keys went out in this session
 
     def takes(self, size: int) -> bool:
         """Tell whether a delivery of this size may leave now; one always may if none is under way."""

@@ -4,10 +4,13 @@ The tables are in the router's one database (broker/store.py) and take part in i
 """
 
 from collections.abc import Iterator
+from typing import Final
 
 from schemas.frames import Announcement, BoxKeyStatement
 from schemas.limits import CHUNK_BYTES_MAX
 from transport.disk import Database
+
+_EPOCHS_KEPT: Final = 4  # as many as a directory of box keys keeps; else one agency's announcements could fill the disk
 
 
 class Holdings:
@@ -17,7 +20,7 @@ class Holdings:
         self._sql = database.connection
 
     def write_announcement(self, statement: BoxKeyStatement, announcement: Announcement) -> None:
-        """Keep a box key's announcement."""
+        """Keep a box key's announcement, and of its agency no more than the last few."""
         self._sql.execute(
             "INSERT OR REPLACE INTO announcement VALUES (?, ?, ?, ?, ?)",
             (
@@ -25,6 +28,15 @@ class Holdings:
                 announcement.statement, announcement.signature,
             ),
         )  # fmt: skip
+        self._sql.execute(
+            "DELETE FROM announcement WHERE agency = ?1 AND epoch NOT IN"
+            " (SELECT epoch FROM announcement WHERE agency = ?1 ORDER BY epoch DESC LIMIT ?2)",
+            (statement.agency, _EPOCHS_KEPT),
+        )
+
+    def forget_announcements(self, *, now_ms: int) -> None:
+        """Forget the box keys that are over."""
+        self._sql.execute("DELETE FROM announcement WHERE expires <= ?", (now_ms,))
 
     def announcements(self, agency: str | None = None) -> Iterator[Announcement]:
         """Return the announcements of one agency, or of all."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final, assert_never
 
 from broker.application import Publication
+from broker.attachments import Attachments
 from broker.core import RouterCore
 from broker.feeds import Feed
 from broker.quota import QuotaLimits
@@ -31,12 +32,10 @@ from schemas.frames import (
     Resume,
     UpMessage,
 )
-from schemas.limits import CHUNKS_MAX
-from sealing.portions import chunk_hash, manifest_hashes
+from schemas.limits import CHUNK_BYTES_MAX, LIFETIME_MS_MAX
 
-_CHUNKS_ASKED: Final = 2  # chunks of one portion on their way from its author at a time: half a MiB
-_WISHES_MAX: Final = 4_096  # readers waiting for chunks that their author has not sent yet; they ask again
 _FILL_ROWS: Final = 64  # rows taken from a backlog at a time: one window
+_EXPIRED_KEPT_MS: Final = LIFETIME_MS_MAX  # who had a message must be known for as long as it may be recalled
 
 _REFUSED_REASONS: Final[dict[str, Publication]] = {
     "size": Publication.PAYLOAD_FORMAT_INVALID,
@@ -70,7 +69,12 @@ class BundleSigned:
     signed: bytes
 
 
-Arrival = FrameArrived | SessionEnded | BundleSigned
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HousekeepingDue:
+    """It is time to forget what is long over."""
+
+
+Arrival = FrameArrived | SessionEnded | BundleSigned | HousekeepingDue
 
 
 @dataclass(slots=True)
@@ -96,7 +100,8 @@ class Router:
         self._limits = limits
         self._feeds: dict[str, Feed] = {}
         self._queued = store.queues()
-        self._wishes: dict[tuple[bytes, int, int], set[str]] = {}
+        self._attachments = Attachments(store)
+        self._introductions: dict[str, int] = {}  # how often each originator has announced a key since the start
         for announcement in store.holdings.announcements():
             self._readmit(announcement)
 
@@ -122,7 +127,8 @@ class Router:
 
     def idle(self) -> bool:
         """Tell whether nothing is queued for any reader that is connected."""
-        return not any(feed.connected and self._queued.get(reader) for reader, feed in self._feeds.items())
+        # A copy, made in one step: other threads ask this while the one that owns the store adds feeds.
+        return not any(feed.connected and self._queued.get(reader) for reader, feed in list(self._feeds.items()))
 
     def unfinished(self) -> dict[str, int]:
         """Return, for each connected reader, how many deliveries it has not acked."""
@@ -143,9 +149,15 @@ class Router:
                 return answers[0] if len(set(answers)) == 1 else Publication.SUCCESS
             case SessionEnded():
                 self._feed(arrival.agency).disconnect()
+                self._attachments.forget(arrival.agency)
                 return Publication.SUCCESS
             case BundleSigned():
                 self._install(arrival, outcome, now_ms=now_ms)
+                return Publication.SUCCESS
+            case HousekeepingDue():
+                self._store.holdings.forget_announcements(now_ms=now_ms)
+                if self._store.purge(now_ms=now_ms, keep_ms=_EXPIRED_KEPT_MS):
+                    self._queued = self._store.queues()
                 return Publication.SUCCESS
             case _:
                 assert_never(arrival)
@@ -165,9 +177,9 @@ class Router:
             case Lookup():
                 self._look_up(agency, message, outcome)
             case ChunkMessage():
-                return self._chunk(agency, message, outcome)
+                return self._attachments.take(agency, message, outcome.send)
             case ChunkRequest():
-                self._wanted(agency, message, outcome)
+                self._attachments.want(agency, message, outcome.send)
             case Heartbeat():
                 return Publication.SUCCESS
             case _:
@@ -204,9 +216,11 @@ class Router:
         limit = self._limits.queue_rows_max
         if any(self._queued.get(row.wrap.to, 0) >= limit for row in admitted.rows):
             return True
-        chunks = sum(portion.chunks for portion in admitted.portions)
-        held = self._store.holdings.chunk_bytes_of(admitted.originator) if chunks else 0
-        return held > self._limits.chunk_bytes_max
+        chunks = 0 if admitted.re_release else sum(portion.chunks for portion in admitted.portions)
+        if not chunks:
+            return False
+        held = self._store.holdings.chunk_bytes_of(admitted.originator)
+        return held + chunks * CHUNK_BYTES_MAX > self._limits.chunk_bytes_max
 
     def _admit(self, admitted: Admitted, outcome: Outcome, dirty: set[str], *, now_ms: int) -> None:
         rows = self._store.write_admitted(admitted, at=now_ms)
@@ -230,14 +244,15 @@ class Router:
             self._queued = self._store.queues()
         for portion in admitted.portions:
             if portion.chunks:
-                self._ask_chunks(admitted.originator, admitted.hid, portion.place, outcome)
+                self._attachments.ask(admitted.originator, admitted.hid, portion.place, outcome.send)
 
     def _deliver(self, feed: Feed, row: Waiting, cut: bytes, outcome: Outcome) -> None:
         dseq = row.dseq or 0
         originator = self._store.originator_of_release(row.release)
-        if originator not in feed.introduced:
-            # A reader needs its originator's box key to open anything; once a session is enough.
-            feed.introduced.add(originator)
+        introduction = self._introductions.get(originator, 0)
+        if feed.introduced.get(originator) != introduction:
+            # A reader needs its originator's box keys to open anything: once a session, and when there is a new one.
+            feed.introduced[originator] = introduction
             for announcement in self._store.holdings.announcements(originator):
                 outcome.send(row.reader, announcement)
         feed.send(dseq, len(cut))
@@ -280,15 +295,15 @@ class Router:
         feed.next_dseq = max(feed.next_dseq, hello.dseq + 1)
         feed.connect()
         if hello.bundle_version < self._core.bundle.version:
-            outcome.send(agency, BundleMessage("bundle", self._store.holdings.bundles()[-1][1]))
+            for _, signed in self._store.holdings.bundles()[-1:]:
+                outcome.send(agency, BundleMessage("bundle", signed))
         self._acked(agency, hello.dseq, dirty, now_ms=now_ms)
         unacked = self._store.sent_after(agency, hello.dseq)
         outcome.send(agency, Resume("resume", (unacked[0].dseq or 0) if unacked else feed.next_dseq))
         for row in unacked:
             self._deliver(feed, row, self._cut(row), outcome)
         feed.backlog = True
-        for hid, place in self._store.holdings.incomplete(agency):
-            self._ask_chunks(agency, hid, place, outcome)
+        self._attachments.ask_incomplete(agency, outcome.send)
 
     def _feed(self, reader: str) -> Feed:
         feed = self._feeds.get(reader)
@@ -305,7 +320,7 @@ class Router:
             # Not connected again: its session must say hello, since what was under way is no longer known.
             self._feed(reader)
 
-    # Keys, bundles and chunks.
+    # Keys and bundles.
 
     def _announce(self, agency: str, message: Announcement, *, now_ms: int) -> Publication:
         try:
@@ -315,6 +330,7 @@ class Router:
             self._store.write_records([("refused", None, agency, body)], at=now_ms)
             return Publication.NOT_AUTHORISED
         self._store.holdings.write_announcement(statement, message)
+        self._introductions[agency] = self._introductions.get(agency, 0) + 1
         return Publication.SUCCESS
 
     def _look_up(self, agency: str, message: Lookup, outcome: Outcome) -> None:
@@ -340,32 +356,3 @@ class Router:
         for reader, feed in sorted(self._feeds.items()):
             if feed.connected and reader not in outcome.closes:
                 outcome.send(reader, BundleMessage("bundle", arrival.signed))
-
-    def _ask_chunks(self, author: str, hid: bytes, place: int, outcome: Outcome) -> None:
-        for number in self._store.holdings.missing_chunks(hid, place, limit=_CHUNKS_ASKED):
-            outcome.send(author, ChunkRequest("want", hid, place, number))
-
-    def _chunk(self, agency: str, message: ChunkMessage, outcome: Outcome) -> Publication:
-        held = self._store.holdings.manifest(message.hid, message.place)
-        if held is None or held[0] != agency:
-            return Publication.NOT_AUTHORISED
-        hashes = manifest_hashes(held[1])
-        if message.number >= min(len(hashes), CHUNKS_MAX) or chunk_hash(message.ciphertext) != hashes[message.number]:
-            return Publication.PAYLOAD_FORMAT_INVALID
-        self._store.holdings.write_chunk(message.hid, message.place, message.number, message.ciphertext)
-        for reader in sorted(self._wishes.pop((message.hid, message.place, message.number), ())):
-            outcome.send(reader, message)
-        missing = self._store.holdings.missing_chunks(message.hid, message.place, limit=_CHUNKS_ASKED)
-        if missing:
-            outcome.send(agency, ChunkRequest("want", message.hid, message.place, missing[-1]))
-        return Publication.SUCCESS
-
-    def _wanted(self, agency: str, message: ChunkRequest, outcome: Outcome) -> None:
-        # A reader that was not given this portion gets the same silence as for a message that does not exist.
-        if not self._store.may_have(message.hid, agency) >> message.place & 1:
-            return
-        ciphertext = self._store.holdings.chunk(message.hid, message.place, message.number)
-        if ciphertext is not None:
-            outcome.send(agency, ChunkMessage("chunk", message.hid, message.place, message.number, ciphertext))
-        elif len(self._wishes) < _WISHES_MAX:
-            self._wishes.setdefault((message.hid, message.place, message.number), set()).add(agency)

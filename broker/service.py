@@ -14,7 +14,7 @@ from typing import Final
 
 from broker.application import Attachment, Credentials, Publication
 from broker.quota import Quotas
-from broker.router import Arrival, BundleSigned, FrameArrived, Outcome, Router, SessionEnded
+from broker.router import Arrival, BundleSigned, FrameArrived, HousekeepingDue, Outcome, Router, SessionEnded
 from schemas.errors import RemoteError, StoreError
 from schemas.frames import gather_frames, read_up_frame
 from transport.clock import Clock
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 _ARRIVALS_WAITING_MAX: Final = 2_048  # frames that wait for the disk; beyond this a publisher waits for its PUBACK
 _BATCH_ARRIVALS_MAX: Final = 100  # one sync for at most this many: about 5 ms of work
+_HOUSEKEEPING_S: Final = 60.0  # how often what is long over is forgotten, a thousand messages at a time
 _CLOSE_QUOTA: Final = 0x97
 _CLOSE_NOT_AUTHORISED: Final = 0x87
 _CLOSE_BUSY: Final = 0x89
@@ -66,11 +67,15 @@ class BrokerService:
         """Decide what arrives for as long as the block runs."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                deciding = tasks.create_task(self._decide_batches(), name="broker-deciding")
+                kept = [
+                    tasks.create_task(self._decide_batches(), name="broker-deciding"),
+                    tasks.create_task(self._keep_house(), name="broker-housekeeping"),
+                ]
                 try:
                     yield
                 finally:
-                    deciding.cancel()
+                    for task in kept:
+                        task.cancel()
         finally:
             self._disk.shutdown(wait=True)
 
@@ -97,9 +102,14 @@ class BrokerService:
             version: The bundle's version.
             signed: Its bytes, already proved.
             install: Installs it in the core; runs on the thread that owns the store.
+
+        Raises:
+            StoreError: If the disk is full; then the bundle is in force until a restart, and must be given again.
         """
         await asyncio.get_running_loop().run_in_executor(self._disk, install)
-        await self._submit(BundleSigned(version=version, signed=signed))
+        if await self._submit(BundleSigned(version=version, signed=signed)) is not Publication.SUCCESS:
+            msg = f"version {version} of the bundle is in force and not on disk"
+            raise StoreError(msg, remedy="make room on the disk and install it again")
 
     # What the server asks (broker.application.Application).
 
@@ -140,14 +150,27 @@ class BrokerService:
         finally:
             self._unanswered -= 1
 
+    async def _keep_house(self) -> None:
+        while True:
+            await asyncio.sleep(_HOUSEKEEPING_S)
+            self._quotas.forget_idle(now_ms=self._machine_clock.now_ms())
+            await self._submit(HousekeepingDue())
+
     # Deciding and sending.
 
     async def _decide_batches(self) -> None:
         loop = asyncio.get_running_loop()
+        next_job: _Job | None = None
         while True:
-            jobs = [await self._jobs.get()]
+            jobs = [next_job or await self._jobs.get()]
+            next_job = None
             while len(jobs) < _BATCH_ARRIVALS_MAX and not self._jobs.empty():
-                jobs.append(self._jobs.get_nowait())
+                job = self._jobs.get_nowait()
+                # A bundle begins a batch: what was decided before it has left before it counts, and is not cancelled.
+                if isinstance(job.arrival, BundleSigned):
+                    next_job = job
+                    break
+                jobs.append(job)
             arrivals = [job.arrival for job in jobs]
             try:
                 outcome = await loop.run_in_executor(self._disk, self._handle, arrivals)
