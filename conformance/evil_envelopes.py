@@ -66,6 +66,8 @@ def _control_rows() -> None:
         ("at_its_expiry", "ENV-079", "Arrives in its last millisecond.", plan(now=world.NOW + day)),
         ("by_the_newer_key", "KEY-009", "Signed by the newer of two keys that hold.",
          plan(by=("golf",), sender="golf", labels=(world.LABEL,), readers=(("bravo", (0,)),))),
+        ("receipt", "RTR-041", "A receipt under the topic of its kind.",
+         plan(kind="receipt", labels=(world.LABEL._replace(topic="workflow.receipt"),), readers=(("bravo", (0,)),))),
         ("by_the_older_key", "KEY-009", "Signed by the older of two keys that hold.", _golf_by_its_older_key),
         ("epoch_in_its_overlap", "KEY-016", "Wrapped to the epoch before, which still opens.",
          at(wrap=put(2, world.EPOCH - 1))),

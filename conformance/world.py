@@ -130,6 +130,7 @@ AGENCY_NAMES: Final = tuple(agency.agency for agency in AGENCIES)
 READERS: Final = ("alpha", "bravo", "charlie", "delta", "golf", "india")
 RULES: Final = (
     Rule("N1", "permit", (Predicate("topic", ("toc.*",)), Predicate("role", ("mar",)))),
+    Rule("N3", "permit", (Predicate("topic", ("workflow.*",)), Predicate("kind", ("member", "partner")))),
     Rule("N2", "forbid", (Predicate("kind", ("partner",)), Predicate("tlp", (">=AMBER+STRICT",)))),
 )
 BUNDLE: Final = Bundle(
