@@ -5,7 +5,7 @@ by its time, so that play can never hang.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from agencies.conditions import Condition, Sighting, find
 from scenarios.casting import cast_condition
@@ -100,7 +100,7 @@ class Excon:
         for branch in list(self._open.values()):
             causes = find(self._conditions[branch.branch], self._sightings, now_ms=self._clock.now_ms())
             if causes is not None:
-                because = ", ".join(f"{cause.word} at {cause.who} ({cause.cause[:12]})" for cause in causes)
+                because = "; ".join(_in_words(cause) for cause in causes)
                 self._take(branch, "then", because or "its time came", branch.then)
 
     def _open_branch(self, branch: Branch) -> None:
@@ -140,6 +140,25 @@ class Excon:
                 fields=fields,
             )
         )
+
+
+_WORDS: Final[dict[str, str]] = {
+    "inject_delivered": "inject {cause} reached {who}",
+    "report_sent": "{who} released a report by order {order} ({cause})",
+    "report_received": "{who} received a report of {sender} ({cause})",
+    "correction_received": "{who} received a correction of {sender} ({cause})",
+    "request_received": "{who} received a request of {sender} ({cause})",
+    "decision_received": "{who} received the decision of {sender} ({cause})",
+    "opened": "{who} read a message of {sender} ({cause})",
+    "acknowledged": "{who} acknowledged a message of {sender} ({cause})",
+    "rule_denied": "a rule kept order {order} of {who} from a reader",
+}
+
+
+def _in_words(cause: Sighting) -> str:
+    """Say what settled a branch, for people; messages by the beginning of their ids."""
+    words = _WORDS.get(cause.word, "{who}: {word}")
+    return words.format(who=cause.who, word=cause.word, sender=cause.sender, order=cause.order, cause=cause.cause[:8])
 
 
 def _times(condition: Condition) -> list[int]:
