@@ -91,7 +91,8 @@ def read_events(path: Path) -> Iterator[Event]:
 
 def write_events(path: Path, events: Iterable[Event]) -> None:
     """Write one file of a record."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    # Titles and who knew what stand in it: for whoever ran the exercise, and nobody else on the machine.
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with path.open("w", encoding="utf-8") as lines:
         lines.writelines(event.as_line() + "\n" for event in events)
 
