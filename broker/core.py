@@ -24,10 +24,12 @@ from policy.community import Community
 from policy.decide import decide
 from policy.verdict import Action
 from schemas.bundle import Bundle
+from schemas.codec import read_shape, unpack
 from schemas.envelope import Wrap
 from schemas.errors import Code, RemoteError
 from schemas.frames import Announcement, BoxKeyStatement, Refusal, RouterVerdict
 from schemas.label import PRECEDENCE_RANK, WORKFLOW_PREFIX, WORKFLOW_TOPICS, Label
+from schemas.limits import HEADER_BYTES_MAX
 from sealing.directory import BoxDirectory, SignDirectory
 from sealing.keys import SignPair
 from sealing.portions import check_blob
@@ -91,11 +93,12 @@ class RouterCore:
         Raises:
             RemoteError: TOPIC_MISMATCH if the sender speaks for somebody else, and what the directory raises.
         """
-        statement = self.boxes.admit(announcement, signers=self.signers, now_ms=now_ms)
-        if statement.agency != sender:
-            msg = f"{sender} announces a key of {statement.agency}"
+        # Before anything of it is kept, even where its owner did sign it.
+        owner = read_shape(BoxKeyStatement, unpack(announcement.statement, bytes_max=HEADER_BYTES_MAX)).agency
+        if owner != sender:
+            msg = f"{sender} announces a key of {owner}"
             raise RemoteError(Code.TOPIC_MISMATCH, msg)
-        return statement
+        return self.boxes.admit(announcement, signers=self.signers, now_ms=now_ms)
 
     def admit(self, envelope: bytes, *, sender: str, now_ms: int, state: RouterState) -> Decided:
         """Decide on one envelope.
