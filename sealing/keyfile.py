@@ -68,6 +68,11 @@ class KeyRing(NamedTuple):
         return f"KeyRing({self.name})"
 
 
+class _Opened(NamedTuple):
+    bound: Annotated[bytes, Field(max_length=_FILE_BYTES_MAX)]
+    ring: KeyRing
+
+
 def box_secret(*, epoch: int, secret_key: bytes, not_before: int, expires: int) -> _BoxSecret:
     """Return a box secret for a key ring; times are Unix ms."""
     return _BoxSecret(epoch, secret_key, not_before, expires)
@@ -113,14 +118,14 @@ def read_key_file(path: Path, *, name: str, password: bytes) -> KeyRing:
     cost = PasswordCost(passes=locked.passes, memory_bytes=locked.memory_bytes)
     try:
         plaintext = secret.SecretBox(_derive(password, cost, locked.salt)).decrypt(locked.ciphertext, locked.nonce)
-        bound, ring = unpack(plaintext, bytes_max=_FILE_BYTES_MAX)
-    except (CryptoError, RemoteError, ValueError) as error:
+        opened = read_shape(_Opened, unpack(plaintext, bytes_max=_FILE_BYTES_MAX))
+    except (CryptoError, RemoteError) as error:
         msg = f"{path} does not open with this password"
         raise KeyFileError(msg, remedy="check the password; a damaged file looks the same") from error
-    if bound != pack(locked[:-1]):
+    if opened.bound != pack(locked[:-1]):
         msg = f"{path} says other things in the clear than under its lock"
         raise KeyFileError(msg, remedy="it was tampered with; restore it from a copy, or enrol the agency again")
-    return read_shape(KeyRing, ring)
+    return opened.ring
 
 
 def write_private(path: Path, content: bytes) -> None:
