@@ -11,9 +11,14 @@
     │   ├── LinkError            the broker cannot be reached, or ended the link
     │   ├── SealError            a report that cannot be sealed as asked
     │   ├── CapacityError        a bounded queue, buffer or wait has reached its bound
-    │   └── ExerciseError        a pack that cannot be played on
-    └── RemoteError              the peer's bytes are at fault; carries a code
-        └── NotForMeError        well made, and meant for somebody else: no alarm
+    │   ├── ExerciseError        a pack that cannot be played on
+    │   └── SimulationError      something that cannot be in virtual time
+    │       ├── DeadlockError            nothing is scheduled, and the run is not done
+    │       ├── ThreadInSimulationError  a thread reached in
+    │       └── StrayCallError           real time, chance, a thread or a socket was reached for
+    ├── RemoteError              the peer's bytes are at fault; carries a code
+    │   └── NotForMeError        well made, and meant for somebody else: no alarm
+    └── LogError                 a log's leaf, proof or checkpoint does not hold; names the fault
 
 A check either returns what it has proved or raises. The first failing check names the stage (docs/spec/envelope.md,
 "Order of checks"); the code goes to the local log and to the verdict for the author, never to anybody else.
@@ -185,6 +190,22 @@ class ExerciseError(LocalError):
     """A pack that cannot be played on."""
 
 
+class SimulationError(LocalError):
+    """Something that cannot be in virtual time: a programmer's error, never a user's."""
+
+
+class DeadlockError(SimulationError):
+    """Nothing is scheduled, and the run is not done."""
+
+
+class ThreadInSimulationError(SimulationError):
+    """A thread reached into a simulation."""
+
+
+class StrayCallError(SimulationError):
+    """Real time, chance, a thread or a socket was reached for inside a simulation."""
+
+
 class RemoteError(SandiwaraError):
     """The peer's bytes are at fault.
 
@@ -208,3 +229,31 @@ class NotForMeError(RemoteError):
 
     def __init__(self, message: str) -> None:
         super().__init__(Code.NOT_FOR_ME, message)
+
+
+class LogFault(enum.StrEnum):
+    """What is wrong with a log, or with what it shows of itself (docs/spec/audit.md, "Faults")."""
+
+    MALFORMED = "MALFORMED"
+    UNKNOWN_LOG = "UNKNOWN_LOG"
+    SIGNATURE = "SIGNATURE"
+    PROOF = "PROOF"
+    ROLLBACK = "ROLLBACK"
+    SPLIT_VIEW = "SPLIT_VIEW"
+    FORK = "FORK"
+    FREEZE = "FREEZE"
+
+
+class LogError(SandiwaraError):
+    """A log's leaf, proof, checkpoint or cosignature does not hold.
+
+    Args:
+        fault: Of the closed list.
+        message: What is wrong, and where.
+        evidence: The signed notes that contradict each other, for whoever has to judge; empty where there are none.
+    """
+
+    def __init__(self, fault: LogFault, message: str, *, evidence: tuple[bytes, ...] = ()) -> None:
+        super().__init__(message)
+        self.fault = fault
+        self.evidence = evidence

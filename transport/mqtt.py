@@ -20,6 +20,7 @@ from schemas.errors import LinkError
 from schemas.limits import DELIVERY_WINDOW, FRAME_BYTES_MAX
 from schemas.topics import down_topic, up_topic
 from transport.link import Connect, Link
+from transport.simloop import in_simulation
 
 _PACKET_BYTES_MAX: Final = FRAME_BYTES_MAX + 1_024  # topic, packet id and properties around a frame
 _KEEP_ALIVE_S: Final = 30
@@ -68,6 +69,10 @@ def mqtt_connect(address: MqttAddress) -> Connect:
 
     @asynccontextmanager
     async def connect() -> AsyncGenerator[Link, None]:
+        if in_simulation():
+            # Keys of a rehearsal follow from its seed: nothing sealed with them may ever reach a real broker.
+            msg = "a real link cannot be opened in virtual time"
+            raise LinkError(msg, remedy="use transport.simnet there")
         try:
             async with _client(address) as client:
                 granted = await client.subscribe(down_topic(address.agency), qos=_QOS)
