@@ -68,6 +68,9 @@ def _policy_rows() -> tuple[Row, ...]:
         ("receipt_with_topic_of_reports", Code.REFERENCE, "RTR-041", "A receipt that bears the topic of a report.",
          "what is not marked as a receipt is routed as one", None,
          plan(kind="receipt", labels=(world.LABEL,), readers=(("bravo", (0,)),))),
+        ("wrap_without_bits", Code.AUDIENCE, "RTR-040", "A reader is given no portion at all.",
+         "the reader would learn that the message exists", "OverWide",
+         plan(readers=(("bravo", (0,)), ("golf", ())))),
         ("reader_unknown", Code.AUDIENCE, "RTR-005", "A wrap for an agency that is not in the bundle.", wide, None,
          at(wrap=Only(0, put(0, "zulu")))),
         ("reader_revoked", Code.AUDIENCE, "RTR-005", "A wrap for an agency that is revoked.", wide, "Revoked",
@@ -106,7 +109,7 @@ L4 = Book(
     layer="L4",
     notes={
         "Recall": {"bug": "DENIAL", "why": "somebody else takes a report back, or a recalled one lives on"},
-        "Replay": {"bug": "REPLAY", "why": "what was sent once counts twice"},
+        "Existence": {"bug": "LEAK", "why": "an agency learns of a report that it may not know of"},
     },
 )
 
@@ -155,6 +158,20 @@ def correction() -> Made:
     return _after(name="correction", ref=hid)
 
 
+def _cosignature(reader: str) -> Made:
+    """Let golf, whom alpha asks to co-sign, send its co-signature."""
+    joint: dict[str, Any] = {"name": "joint", "by": ("alpha", "golf"), "readers": (("golf", (0, 1)),)}
+    message, made = sealed(**joint)
+    empty = envelope(name="cosign", kind="cosign", by=("golf",), ref=message.hid, labels=(), readers=((reader, ()),))
+    return route(empty, sender="golf", earlier=(("alpha", made),))
+
+
+@L4.accepts("route", "RTR-040", why="control")
+def cosignature_to_the_lead() -> Made:
+    """A co-signer answers the lead, without portions."""
+    return _cosignature("alpha")
+
+
 def _later_rows() -> tuple[Row, ...]:
     first, hid = _first()
     mine = "only who wrote a report may take it back or replace it"
@@ -170,10 +187,12 @@ def _later_rows() -> tuple[Row, ...]:
         ("recall_of_the_unknown", Code.REFERENCE, "RTR-011", "A recall of what was never sent.",
          "the answer must not tell whether another's report exists", "Recall", lambda: route(_recall())),
         ("recall_to_a_stranger", Code.AUDIENCE, "RCL-003", "A recall to an agency that never had the report.",
-         "it would learn that the report existed", "Recall",
+         "it would learn that the report existed", "Existence",
          lambda: route(_recall(readers=(("bravo", ()), ("golf", ()))), earlier=(first,))),
         ("recall_with_a_portion", Code.AUDIENCE, "RCL-003", "A recall with a portion for a past reader.",
          "a recall carries nothing", "Recall", lambda: route(_recall(**one), earlier=(first,))),
+        ("cosignature_to_another", Code.AUDIENCE, "RTR-040", "A co-signature goes to an agency that is not the lead.",
+         "it would learn that the joint report exists", "Existence", lambda: _cosignature("bravo")),
         ("release_after_recall", Code.RECALLED, "RCL-005", "A release of what was recalled.",
          "a recalled report must not come back", "Recall",
          lambda: route(envelope(readers=(("golf", (0,)),)), earlier=(first, ("alpha", _recall())))),

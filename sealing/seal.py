@@ -39,6 +39,7 @@ from sealing.primitives import (
 )
 
 _INLINE_TOTAL_BYTES_MAX: Final = ENVELOPE_BYTES_MAX // 2  # the other half is for wraps and disclosures
+# All portions at the lowest of these take 32 KiB, so one of them always fits.
 _CHUNKED_ABOVE_BYTES: Final = (INLINE_BYTES_MAX, 16 * 1024, 4 * 1024, 1024)
 
 
@@ -195,7 +196,8 @@ def _wrap(sealed: SealedMessage, reader: Reader) -> tuple[str, int, int, int, in
 
 def _inline_limit(sizes: list[int]) -> int:
     """Return the size above which a portion goes in chunks, so that what stays inline fits an envelope."""
-    for limit in _CHUNKED_ABOVE_BYTES:
-        if sum(size for size in sizes if size <= limit) <= _INLINE_TOTAL_BYTES_MAX:
-            return limit
-    return 0
+    return next(
+        limit
+        for limit in _CHUNKED_ABOVE_BYTES
+        if sum(size for size in sizes if size <= limit) <= _INLINE_TOTAL_BYTES_MAX
+    )
