@@ -66,7 +66,6 @@ def open_database(
     Raises:
         StoreError: If the file is in use, corrupt, of another kind, version or owner, or cannot be made.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = _lock(path)
     try:
         _make_private(path)
@@ -80,6 +79,9 @@ def open_database(
     except sqlite3.Error as error:
         connection.close()
         os.close(lock)
+        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            msg = f"{path} cannot be made: {error}"
+            raise StoreError(msg, remedy="make room on the disk") from error
         msg = f"{path} is damaged or no database: {error}"
         raise StoreError(msg, remedy=_RESTORE) from error
     except BaseException:
@@ -92,6 +94,7 @@ def open_database(
 def _lock(path: Path) -> int:
     name = path.with_name(path.name + ".lock")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = os.open(name, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         msg = f"{name} cannot be made: {error.strerror}"
@@ -149,7 +152,7 @@ def _prepare(
     if checked != "ok":
         msg = f"{path} is damaged: {checked}"
         raise StoreError(msg, remedy=_RESTORE)
-    found_owner = connection.execute("SELECT name FROM owner").fetchone()[0]
+    found_owner = connection.execute("SELECT coalesce(max(name), 'nobody') FROM owner").fetchone()[0]
     if found_owner != owner:
         msg = f"{path} belongs to {found_owner}, not to {owner}"
         raise StoreError(msg, remedy="files were swapped; put the right one back")

@@ -51,6 +51,7 @@ class FeedMachine(RuleBasedStateMachine):
         assert 0 == self.router.queued("bravo")
 
     def begin(self) -> None:
+        self.acked = max(self.acked, self.last)  # a hello says what the reader holds, as an ack does
         self.wire = list(self.router.hello("bravo", self.last))
         self.connected = True
 
