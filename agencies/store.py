@@ -5,7 +5,7 @@ in a committed transaction.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -91,13 +91,18 @@ class NodeStore:
         self.journal = Journal(self._sql)
 
     @classmethod
-    def open(cls, path: Path, *, agency: str) -> "NodeStore":
+    def open(cls, path: Path, *, agency: str, disk: Callable[..., Database] = open_database) -> "NodeStore":
         """Open or make the database of one agency.
+
+        Args:
+            path: Its file.
+            agency: Whose it is.
+            disk: Opens it; a simulation has a disk of its own, which takes the same arguments.
 
         Raises:
             StoreError: If the file is in use, damaged, or not this agency's.
         """
-        database = open_database(
+        database = disk(
             path, application_id=APPLICATION_ID, version=SCHEMA_VERSION, owner=agency, create=_create_tables
         )
         return cls(database, agency=agency)

@@ -5,7 +5,7 @@ as the message, so "accepted" is true of all of it or of nothing. The provable l
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -83,13 +83,18 @@ class Store:
         self._read_counters()
 
     @classmethod
-    def open(cls, path: Path, *, router: str) -> "Store":
+    def open(cls, path: Path, *, router: str, disk: Callable[..., Database] = open_database) -> "Store":
         """Open or make the database of one router.
+
+        Args:
+            path: Its file.
+            router: Whose it is.
+            disk: Opens it; a simulation has a disk of its own, which takes the same arguments.
 
         Raises:
             StoreError: If the file is in use, damaged, or not this router's.
         """
-        database = open_database(
+        database = disk(
             path,
             application_id=APPLICATION_ID,
             version=SCHEMA_VERSION,

@@ -6,8 +6,9 @@ as quick as the machine and every delay in it is one that the pack set.
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,6 @@ from agencies.conditions import Sighting
 from agencies.incoming import Arrival
 from agencies.node import NodeTimings
 from scenarios.casting import cast_bot
-from scenarios.chance import stream
 from scenarios.clock import ExerciseClock
 from scenarios.desk import Desk
 from scenarios.enrolment import Community, enrol
@@ -29,6 +29,7 @@ from schemas.report import Portion
 from sealing.entropy import Entropy
 from transport.clock import Clock, SystemClock
 from transport.link import Connect
+from transport.seeded import stream
 
 _MOTION_LIMIT_S: Final = 60.0  # of real time for one step; a step takes milliseconds unless a disk or link is stuck
 _SPIN_TURNS: Final = 8  # turns of the loop before real waiting begins: most steps are over by then
@@ -37,6 +38,8 @@ _DRAIN_MS: Final = 2 * 3_600_000  # after ENDEX, what is under way may still arr
 
 # Real-time timers of a node would fire while exercise time stands; the exercise needs none of them.
 _TIMINGS: Final = NodeTimings(receipt_gather_s=0, verdict_s=3_600, heartbeat_s=3_600, keys_s=10)
+
+StartRegion = Callable[..., AbstractAsyncContextManager[Region]]
 
 
 @dataclass(slots=True)
@@ -208,6 +211,8 @@ async def prepared(
     speed: float | None = None,
     watch: Callable[[Progress], None] | None = None,
     texts: dict[tuple[str, int], str] | None = None,
+    machine_clock: Clock | None = None,
+    start: StartRegion | None = None,
 ) -> AsyncGenerator[tuple[Exercise, Region], None]:
     """Set up an exercise with its region running; its record is written when the block ends, however it ends.
 
@@ -219,14 +224,16 @@ async def prepared(
         watch: As for ``Exercise``.
         texts: Filled at the end with what each portion says, by (hid, place), for evaluation alone: the record holds
             no text.
+        machine_clock: Real time, or what stands for it in a simulation.
+        start: Starts the region; on real MQTT unless given.
     """
-    machine_clock = SystemClock()
+    machine_clock = machine_clock or SystemClock()
+    start = start or partial(running_region, folder=folder / "databases")
     community = enrol(pack, entropy=entropy)
     exercise = Exercise(pack, community, machine_clock=machine_clock, speed=speed, watch=watch)
     world = World(clock=exercise.clock, entropy=entropy, machine_clock=machine_clock)
-    async with running_region(
+    async with start(
         community,
-        folder=folder / "databases",
         world=world,
         on_arrival=exercise.arrived,
         shape=exercise.shape,

@@ -118,7 +118,7 @@ async def running_region(
         disk = stack.enter_context(ThreadPoolExecutor(max_workers=_DISK_THREADS, thread_name_prefix="node-disk"))
         store = Store.open(folder / "broker.sqlite", router=ROUTER)
         stack.callback(store.close)
-        service = _broker(community, store, passwords, world)
+        service = make_broker(community, store, passwords, world)
         await stack.enter_async_context(service.running())
         server = MqttServer(service, limits=ServerLimits())
         address = await stack.enter_async_context(server.listening(host=_HOST, port=0, tls=None))
@@ -126,7 +126,7 @@ async def running_region(
         for agency, node_store in zip(chosen, _open_stores(folder / "nodes", chosen, disk, stack), strict=True):
             mqtt = MqttAddress(host=_HOST, port=address.port, agency=agency, password=passwords[agency])
             connect = mqtt_connect(mqtt) if shape is None else shape(agency, mqtt_connect(mqtt))
-            nodes[agency] = _node(
+            nodes[agency] = make_node(
                 community,
                 node_store,
                 connect=connect,
@@ -169,7 +169,8 @@ async def _start(nodes: tuple[Node, ...], stack: AsyncExitStack) -> None:
         raise LinkError(msg, remedy="look for errors of single agencies above; is the machine overloaded?") from error
 
 
-def _broker(community: Community, store: Store, passwords: dict[str, str], world: World) -> BrokerService:
+def make_broker(community: Community, store: Store, passwords: dict[str, str], world: World) -> BrokerService:
+    """Make the broker of a region, on a database that may be new or from before a restart."""
     limits = QuotaLimits()
     core = RouterCore(identity=Identity(router=ROUTER, signer=community.router), bundle=community.bundle)
     with store.transaction():
@@ -191,7 +192,7 @@ def _broker(community: Community, store: Store, passwords: dict[str, str], world
     )
 
 
-def _node(
+def make_node(
     community: Community,
     store: NodeStore,
     *,
@@ -201,6 +202,7 @@ def _node(
     on_arrival: Callable[[Arrival], None],
     timings: NodeTimings,
 ) -> Node:
+    """Make one agency's node, on a database that may be new or from before a restart."""
     return Node(
         core=NodeCore(keys=Keys(community.rings[store.agency]), bundle=community.bundle),
         root=community.root,

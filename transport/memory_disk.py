@@ -1,0 +1,119 @@
+"""A disk in memory that outlives those who use it: databases of a simulation, with the moments at which one may die.
+
+It opens what ``transport.disk.open_database`` opens, and the databases are real SQLite. A node that crashes loses its
+handle, never what it had committed; a gate is asked before and after every commit, so that a fault can fall exactly
+between two effects that others can see.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from schemas.errors import StoreError
+from transport.disk import Database
+
+Moment = Literal["before-commit", "after-commit"]
+# Told which database is about to commit, or has; what it raises kills the one that writes.
+Gate = Callable[[str, Moment], None]
+
+
+class Dead(BaseException):
+    """Whoever did this is dead: what it still tries, in whatever clean-up, has no effect any more."""
+
+
+class MemoryDatabase(Database):
+    """One life's handle on a database in memory."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, gate: Gate | None) -> None:
+        self.connection = connection
+        self._path = path
+        self._gate = gate
+        self.fenced = False
+        self.closed = False
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Run a block as one transaction, as on disk; raises Dead once this life is over."""
+        self._check_alive()
+        with super().transaction() as connection:
+            yield connection
+            self._pass("before-commit")
+        self._pass("after-commit")
+
+    def close(self) -> None:
+        """Give the handle up; the database stays with the disk."""
+        self.closed = True
+
+    def _pass(self, moment: Moment) -> None:
+        self._check_alive()
+        if self._gate is not None:
+            self._gate(self._path.stem, moment)
+
+    def _check_alive(self) -> None:
+        if self.fenced:
+            raise Dead
+
+
+class MemoryDisk:
+    """The databases of a simulation, by their paths.
+
+    Args:
+        gate: Asked at every commit; None where nobody dies.
+    """
+
+    def __init__(self, *, gate: Gate | None = None) -> None:
+        self._gate = gate
+        self._connections: dict[Path, sqlite3.Connection] = {}
+        self._handles: dict[Path, MemoryDatabase] = {}
+
+    def open(
+        self, path: Path, *, application_id: int, version: int, owner: str, create: Callable[[sqlite3.Connection], None]
+    ) -> MemoryDatabase:
+        """Open a database, or make it (``transport.disk.OpenDatabase``).
+
+        Raises:
+            StoreError: If it is in use, or of another kind, version or owner.
+        """
+        handle = self._handles.get(path)
+        if handle is not None and not handle.closed:
+            msg = f"{path} is in use"
+            raise StoreError(msg, remedy="close the other one first")
+        connection = self._connections.get(path)
+        if connection is None:
+            connection = self._connections[path] = sqlite3.connect(":memory:", isolation_level=None)
+            connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute("CREATE TABLE owner(name TEXT NOT NULL)")
+            connection.execute("INSERT INTO owner VALUES (?)", (owner,))
+            create(connection)
+            connection.execute(f"PRAGMA application_id={application_id}")
+            connection.execute(f"PRAGMA user_version={version}")
+        found = (
+            connection.execute("PRAGMA application_id").fetchone()[0],
+            connection.execute("PRAGMA user_version").fetchone()[0],
+            connection.execute("SELECT name FROM owner").fetchone()[0],
+        )
+        if found != (application_id, version, owner):
+            msg = f"{path} is not of this kind, version and owner"
+            raise StoreError(msg, remedy="files were swapped; put the right one back")
+        handle = self._handles[path] = MemoryDatabase(connection, path, self._gate)
+        return handle
+
+    def kill(self, path: Path) -> None:
+        """End the life of whoever has a database open: it can write no more, and another may open it."""
+        handle = self._handles.get(path)
+        if handle is not None:
+            handle.fenced = handle.closed = True
+            if handle.connection.in_transaction:
+                handle.connection.execute("ROLLBACK")
+
+    def connection(self, path: Path) -> sqlite3.Connection:
+        """Return a database to look into, past all handles: for those who check, never for those who are checked."""
+        return self._connections[path]
+
+    def close(self) -> None:
+        """Let all databases go."""
+        for connection in self._connections.values():
+            connection.close()
+        self._connections.clear()
