@@ -9,7 +9,7 @@ import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import aiomqtt
 from paho.mqtt.packettypes import PacketTypes
@@ -32,6 +32,8 @@ _FRAMES_WAITING_MAX: Final = 4 * DELIVERY_WINDOW
 # kernel, which takes its time (40 ms on Linux): twice that on the way of a report from desk to desk.
 _SEND_AT_ONCE: Final = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
 _REFUSED_FROM: Final = 0x80  # MQTT 5 reason codes at and above this are failures
+# The broker took nothing of the frame, and no verdict will say so: its disk failed, or we are over our quota.
+_NOT_TAKEN: Final = frozenset({0x80, 0x83, 0x97})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,11 +87,22 @@ def mqtt_connect(address: MqttAddress) -> Connect:
     return connect
 
 
-def _client(address: MqttAddress) -> aiomqtt.Client:
+class _Client(aiomqtt.Client):
+    """aiomqtt's client, which calls a publish done whatever its PUBACK says; the reason code is kept here."""
+
+    not_taken: int | None = None
+
+    def _on_publish(self, client: Any, userdata: Any, mid: int, reason_code: ReasonCode, properties: Any) -> None:
+        if reason_code.value in _NOT_TAKEN:
+            self.not_taken = reason_code.value
+        super()._on_publish(client, userdata, mid, reason_code, properties)
+
+
+def _client(address: MqttAddress) -> _Client:
     properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho ships it untyped
     properties.MaximumPacketSize = _PACKET_BYTES_MAX
     properties.ReceiveMaximum = _FRAMES_WAITING_MAX
-    return aiomqtt.Client(
+    return _Client(
         address.host,
         address.port,
         identifier=address.agency,
@@ -114,7 +127,7 @@ def _check_granted(granted: tuple[int, ...] | list[ReasonCode], address: MqttAdd
 
 
 class _MqttLink:
-    def __init__(self, client: aiomqtt.Client, topic: str) -> None:
+    def __init__(self, client: _Client, topic: str) -> None:
         self._client = client
         self._topic = topic
 
@@ -124,6 +137,10 @@ class _MqttLink:
         except aiomqtt.MqttError as error:
             msg = f"the link ended while a frame was sent: {error}"
             raise LinkError(msg) from error
+        if self._client.not_taken is not None:
+            # Going on would leave a hello, an ack or a chunk unsaid: a new session says all of it again.
+            msg = f"the broker did not take a frame (reason code 0x{self._client.not_taken:02x})"
+            raise LinkError(msg, remedy="it is out of disk, or this agency sends more than its quota; it tries again")
 
     async def frames(self) -> AsyncIterator[bytes]:
         try:
