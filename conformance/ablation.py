@@ -19,6 +19,7 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Final
 
+import agencies.core
 import broker.core
 import schemas.codec
 import schemas.frames
@@ -47,6 +48,7 @@ MODULES: Final[tuple[ModuleType, ...]] = (
     sealing.opening,
     sealing.statements,
     broker.core,
+    agencies.core,
 )
 
 # Functions that are one check from beginning to end, with the libraries' refusals inside.

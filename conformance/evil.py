@@ -17,6 +17,7 @@ from conformance import (
     evil_envelopes,
     evil_keys,
     evil_readers,
+    evil_sequences,
     evil_wire,
     world,
 )
@@ -26,7 +27,16 @@ from conformance.vectors import FOLDER, Outcome, Vector, VectorFile, every_vecto
 from schemas.errors import STAGE_OF, InputError
 
 # Each module enters its cases when it is imported; L3 is filled by three of them.
-PAGES: Final = (evil_bytes, evil_keys, evil_envelopes, evil_authors, evil_audiences, evil_readers, evil_wire)
+PAGES: Final = (
+    evil_bytes,
+    evil_keys,
+    evil_envelopes,
+    evil_authors,
+    evil_audiences,
+    evil_readers,
+    evil_sequences,
+    evil_wire,
+)
 BOOKS: Final = (evil_bytes.L0, evil_keys.L1, evil_keys.L2, evil_envelopes.L3, evil_audiences.L4, evil_wire.L5)
 
 

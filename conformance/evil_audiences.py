@@ -109,6 +109,7 @@ L4 = Book(
     layer="L4",
     notes={
         "Recall": {"bug": "DENIAL", "why": "somebody else takes a report back, or a recalled one lives on"},
+        "Replay": {"bug": "REPLAY", "why": "what was sent once counts twice, or two messages stand under one number"},
         "Existence": {"bug": "LEAK", "why": "an agency learns of a report that it may not know of"},
     },
 )

@@ -1,5 +1,6 @@
-"""A router's memory that lives as long as one vector: the interface of the store, kept in dictionaries."""
+"""Memories that live as long as one vector: the interfaces of the router's and the node's store, in dictionaries."""
 
+from agencies.state import Accepted, HeldMessage
 from broker.state import Admitted, KnownMessage
 from schemas.frames import VerdictMessage
 
@@ -38,3 +39,35 @@ class MemoryState:
         self._readers[admitted.hid] = self._readers.get(admitted.hid, frozenset()) | readers
         if admitted.kind == "recall" and admitted.ref in self._messages:
             self._messages[admitted.ref] = self._messages[admitted.ref]._replace(recalled=True, blobs={})
+
+
+class MemoryInbox:
+    """What ``NodeCore`` asks of its store (``agencies.state.NodeState``)."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, int], bytes] = {}
+        self._held: dict[bytes, HeldMessage] = {}
+
+    def seen(self, originator: str, seq: int) -> bytes | None:
+        """Return the id of the message that came with this sequence number, if one did."""
+        return self._seen.get((originator, seq))
+
+    def highest_seq(self, originator: str) -> int:
+        """Return the highest sequence number that came from an originator; 0 if none did."""
+        return max((seq for name, seq in self._seen if name == originator), default=0)
+
+    def held(self, hid: bytes) -> HeldMessage | None:
+        """Return a message of the inbox."""
+        return self._held.get(hid)
+
+    def keep(self, accepted: Accepted) -> None:
+        """Keep what a node took up, and carry a recall out."""
+        header = accepted.header
+        self._seen[accepted.originator, accepted.seq] = accepted.hid
+        self._held[accepted.hid] = HeldMessage(
+            accepted.hid, accepted.originator, header.kind, accepted.bits, recalled=False
+        )
+        if header.kind == "recall" and header.ref is not None:
+            # A recall of what has not come is kept, and by whom: it counts if the message turns out to be theirs.
+            unseen = HeldMessage(header.ref, accepted.originator, "", 0, recalled=True)
+            self._held[header.ref] = self._held.get(header.ref, unseen)._replace(recalled=True)

@@ -7,12 +7,14 @@ product uses, so a vector that passes here says something about the product.
 from collections.abc import Callable, Mapping
 from functools import cache
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
+from agencies.core import NodeCore
+from agencies.state import Accepted, Duplicate, Rejected
 from broker.core import Identity, RouterCore
 from broker.state import Admitted, Refused, Repeated
 from conformance import world
-from conformance.memory import MemoryState
+from conformance.memory import MemoryInbox, MemoryState
 from conformance.vectors import Outcome, Vector
 from policy.community import Community
 from policy.decide import decide
@@ -165,6 +167,26 @@ def _check_clearance(portion: OpenedPortion, me: str, originator: str, *, times:
         raise RemoteError(Code.CLEARANCE, msg)
 
 
+def _take(received: bytes, context: Context) -> Outcome:
+    """Take a cut up after earlier ones, with a memory."""
+    core, inbox = NodeCore(keys=world.keys(context["me"]), bundle=world.BUNDLE), MemoryInbox()
+    core.boxes = world.boxes()
+    for earlier in context.get("earlier", ()):
+        before = core.judge(bytes.fromhex(earlier), now_ms=_now(context), state=inbox)
+        if isinstance(before, Accepted):
+            inbox.keep(before)
+    judged = core.judge(received, now_ms=_now(context), state=inbox)
+    match judged:
+        case Accepted():
+            return ACCEPTED
+        case Duplicate():
+            return Outcome(verdict="repeat")
+        case Rejected():
+            return Outcome(verdict="reject", stage=Stage(judged.stage), code=Code(judged.code))
+        case _:
+            assert_never(judged)
+
+
 # L5: frames and statements.
 
 
@@ -216,6 +238,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "open-chunked": _open_chunked,
     "route": _route,
     "read": _read,
+    "take": _take,
     "up-frame": _up_frame,
     "down-frame": _down_frame,
     "announcement": _announcement,

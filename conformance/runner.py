@@ -122,7 +122,8 @@ def summary(findings: Sequence[Finding], *, corpus: str) -> str:
                 f"{finding.mark.value} {vector.id} {vector.name} [{' '.join(vector.req)}]: {finding.text}",
                 f"    {vector.comment} {vector.why[0].upper()}{vector.why[1:]}.",
             ]
-    lines.append(f"{len(findings)} vectors, corpus {corpus[:16]}")
+    tested = {req for finding in findings for req in finding.vector.req}
+    lines.append(f"{len(findings)} vectors, {len(tested)} requirements, corpus {corpus[:16]}")
     return "\n".join(lines) + "\n"
 
 

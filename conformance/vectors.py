@@ -30,7 +30,8 @@ class Outcome:
     """What a vector is to come to, or came to.
 
     Attributes:
-        verdict: ``accept``, ``reject``, ``not-for-me``, or ``repeat`` where a router gives an earlier verdict again.
+        verdict: ``accept``, ``reject``, ``not-for-me``, or ``repeat`` where a router gives an earlier
+            verdict again, or a reader meets a message again.
         stage: Where it failed; None unless rejected.
         code: Why it failed; None unless rejected.
         released: SHA-256, in hex, of the plaintexts that were released, joined in order of place; None if no

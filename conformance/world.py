@@ -7,6 +7,7 @@ agency for each thing that can be wrong with one.
 from functools import cache
 from typing import Final
 
+from agencies.keyring import Keys
 from schemas.bundle import (
     Agency,
     AgencyKind,
@@ -26,6 +27,7 @@ from schemas.frames import Announcement
 from schemas.label import EXERCISE_LEVELS, Label
 from schemas.limits import BOX_EPOCH_MS, BOX_EPOCH_OVERLAP_MS
 from sealing.directory import BoxDirectory, SignDirectory, announce
+from sealing.keyfile import KeyRing, box_secret
 from sealing.keys import BoxPair, SignPair, box_pair_from_secret, sign_pair_from_seed
 from sealing.primitives import digest
 from sealing.statements import sign_bundle
@@ -182,6 +184,16 @@ def boxes() -> BoxDirectory:
     for announcement in announcements():
         directory.readmit(announcement, signers=signers())
     return directory
+
+
+def keys(agency: str) -> Keys:
+    """Return an agency's own keys, of the epochs that still open."""
+    pairs = (box_pair(agency, epoch) for epoch in (EPOCH - 1, EPOCH))
+    secrets = tuple(
+        box_secret(epoch=pair.epoch, secret_key=pair.secret, not_before=pair.not_before, expires=pair.expires)
+        for pair in pairs
+    )
+    return Keys(KeyRing(agency, secret(f"sign {agency}"), secrets))
 
 
 def fixtures() -> dict[str, object]:

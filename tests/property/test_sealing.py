@@ -8,15 +8,16 @@ from hypothesis import strategies as st
 
 from broker.cuts import Cutter, Release
 from conformance import world
-from schemas.codec import pack
-from schemas.envelope import KINDS
+from conformance.second_decoder import decode
+from schemas.codec import pack, read_shape
+from schemas.envelope import KINDS, Disclosure
 from schemas.errors import RemoteError
 from schemas.label import Label
-from schemas.limits import PORTION_PLACES, PORTIONS_MAX
+from schemas.limits import DISCLOSURE_BYTES_MAX, PORTION_PLACES, PORTIONS_MAX
 from schemas.report import Passage, PortionContent
 from sealing.opening import my_wrap, open_portions, unwrap
 from sealing.pairs import PairKeys
-from sealing.portions import decoy
+from sealing.portions import decoy, read_disclosure
 from sealing.received import (
     Received,
     check_author,
@@ -97,7 +98,7 @@ def as_the_reader(envelope: bytes, me: str) -> dict[int, PortionContent]:
     check_disclosures(received, every_place=False)
     wrap = my_wrap(received, me=me)
     theirs = world.boxes().at_epoch("alpha", wrap.from_epoch, now_ms=world.NOW)
-    pair_key = PairKeys(me).from_originator(world.box_pair(me), "alpha", theirs)
+    pair_key = PairKeys(me).from_originator(world.box_pair(me, wrap.to_epoch), "alpha", theirs)
     opened = open_portions(received, unwrap(received, wrap, pair_key=pair_key))
     return {portion.place: portion.content for portion in opened if isinstance(portion.content, PortionContent)}
 
@@ -199,6 +200,24 @@ def test_no_proper_prefix_of_an_envelope_is_accepted(length: int) -> None:
 def test_random_bytes_meet_our_own_refusal_only(received: bytes) -> None:
     with pytest.raises(RemoteError):
         read_envelope(received)
+
+
+@settings(deadline=None, max_examples=500)
+@given(data=st.data())
+def test_a_disclosure_is_read_alike_by_the_quick_way_and_by_the_page(data: st.DataObject) -> None:
+    """Mutated a little: ``read_disclosure`` admits exactly what the second decoder and the strict shape admit."""
+    received = bytearray(message(3).portions[data.draw(st.integers(0, 2))].disclosure)
+    for _ in range(data.draw(st.integers(0, 2))):
+        received[data.draw(st.integers(0, len(received) - 1))] = data.draw(st.integers(0, 255))
+    received = received[: data.draw(st.sampled_from([len(received), len(received) - 1, 40]))]
+    try:
+        expected = read_shape(Disclosure, decode(bytes(received), bytes_max=DISCLOSURE_BYTES_MAX))
+    except RemoteError:
+        with pytest.raises(RemoteError):
+            read_disclosure(bytes(received))
+        return
+    assert expected == read_disclosure(bytes(received))
+    assert bytes(received) == pack(expected)
 
 
 def test_two_sealings_share_no_secret_and_no_byte_that_matters() -> None:
