@@ -1,4 +1,4 @@
-"""``sandiwara run``: play a pack over real MQTT, watch it, and be told where its after-action report lies."""
+"""``sandiwara run``: play a pack over real MQTT or in virtual time, and be told where its after-action report lies."""
 
 import argparse
 import asyncio
@@ -19,6 +19,7 @@ from scenarios.lint import lint_pack
 from scenarios.model import Pack
 from scenarios.pack import load_pack_with_places
 from scenarios.record import read_record
+from scenarios.rehearsal import rehearse
 from scenarios.report.page import AarFiles, write_aar
 from scenarios.report.summary import verdict_sentences
 from schemas.errors import StoreError, UsageError
@@ -41,6 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, metavar="N", help="other luck than the pack's: desks and links draw anew")
     parser.add_argument("--quiet", action="store_true", help="no live view")
+    parser.add_argument(
+        "--virtual", action="store_true",
+        help="rehearse in virtual time: no network, no waiting, the same to the byte for the same --seed",
+    )  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -53,13 +58,19 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.speed is not None and not 0 < arguments.speed <= _SPEED_MOST:
         msg = f"a speed of {arguments.speed:g}"
         raise UsageError(msg, remedy=f"give a number above 0 and up to {_SPEED_MOST:g}; 1 is real time")
+    if arguments.virtual and arguments.speed is not None:
+        msg = "--virtual and --speed"
+        raise UsageError(msg, remedy="virtual time waits for nobody; leave one of them out")
     pack = _load(arguments.pack, seed=arguments.seed)
     folder = _make_folder(arguments.out, pack, replace=arguments.replace)
     began = time.perf_counter()
     texts: dict[tuple[str, int], str] = {}
     interrupted = False
     try:
-        asyncio.run(_play(pack, folder, arguments, texts))
+        if arguments.virtual:
+            rehearse(pack, folder=folder, texts=texts)
+        else:
+            asyncio.run(_play(pack, folder, arguments, texts))
     except KeyboardInterrupt:
         interrupted = True
     record = folder / "record"

@@ -83,7 +83,9 @@ def learn(pack: Pack, history: History, tagging: Tagging, *, entered_ms: Mapping
     ways.extend(_by_authors(history, tagging, ways, seats=frozenset(seats)))
     entered = entered_ms or {}
     ways = [way for way in ways if way.read_ms >= entered.get(way.fact, way.read_ms)]
-    ways.sort(key=lambda way: (way.read_ms, way.agency, way.fact, way.source))
+    # Ties in the order of the record, never by a message's id, which is chance. A message can open a branch whose
+    # inject comes in the same instant; an inject cannot bring a message so soon, since a desk must read first.
+    ways.sort(key=lambda way: (way.read_ms, way.agency, way.fact, way.by == "inject"))
     by_cell: dict[tuple[str, str], list[Learned]] = {}
     first_ms: dict[str, int] = {}
     for way in ways:
