@@ -8,10 +8,10 @@ vectors.
 
 import argparse
 import ast
+import copy
 import inspect
 import json
 import sys
-import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -129,31 +129,40 @@ class _Without(ast.NodeTransformer):
         return self.generic_visit(node)
 
 
-def _code_of(compiled: CodeType, name: str) -> CodeType:
-    for constant in compiled.co_consts:
-        if isinstance(constant, CodeType):
-            if constant.co_name == name:
-                return constant
-            found = _code_of(constant, name) if constant.co_name == "<module>" else None
-            if found is not None:
-                return found
-    msg = f"{name} is not in its own source"
-    raise LookupError(msg)
+# Read when the modules are, so that a file that changes during a sweep cannot fit no longer what is running.
+_SOURCES: Final = {module.__name__: Path(module.__file__ or "").read_text(encoding="utf-8") for module in MODULES}
+
+
+def _definitions(module: ModuleType) -> dict[str, ast.FunctionDef]:
+    """Return the definitions of a module's functions, and of its classes' methods by ``class.method``."""
+    found: dict[str, ast.FunctionDef] = {}
+    for node in ast.parse(_SOURCES[module.__name__]).body:
+        if isinstance(node, ast.FunctionDef):
+            found[node.name] = node
+        elif isinstance(node, ast.ClassDef):
+            found |= {f"{node.name}.{inner.name}": inner for inner in node.body if isinstance(inner, ast.FunctionDef)}
+    return found
+
+
+def _compile(definition: ast.FunctionDef, filename: str) -> CodeType:
+    """Compile one function; decorators are left out, since only its own code is wanted."""
+    definition.decorator_list = []
+    tree = ast.fix_missing_locations(ast.Module(body=[definition], type_ignores=[]))
+    return next(item for item in compile(tree, filename, "exec").co_consts if isinstance(item, CodeType))
 
 
 def checks(modules: Sequence[ModuleType] = MODULES) -> Iterator[Check]:
     """Yield every check of some modules."""
     for module in modules:
+        definitions = _definitions(module)
         for name, function in _functions(module):
-            source = textwrap.dedent(inspect.getsource(function))
             for number in range(64):
                 transformer = _Without(number)
-                tree = ast.fix_missing_locations(transformer.visit(ast.parse(source)))
+                definition = transformer.visit(copy.deepcopy(definitions[name]))
                 if transformer.code is None:
                     break
-                code = _code_of(compile(tree, function.__code__.co_filename, "exec"), function.__name__)
                 label = f"{module.__name__}.{name} {transformer.code}" + (f" {number + 1}" if number else "")
-                yield Check(name=label, function=function, without=code)
+                yield Check(name=label, function=function, without=_compile(definition, function.__code__.co_filename))
             if f"{module.__name__}.{name}" in WHOLE:
                 yield Check(name=f"{module.__name__}.{name}", function=function, without=_nothing.__code__)
 
