@@ -37,8 +37,10 @@ class NodeCore:
             InputError: If it contradicts itself.
             RemoteError: KEY_WEAK if it holds a degenerate or shared key.
         """
-        self.community = Community.compile(bundle)
-        self.signers = SignDirectory(bundle)
+        # Both are made before either counts: a bundle that fails half way must leave no half of it in force.
+        community, signers = Community.compile(bundle), SignDirectory(bundle)
+        self.community = community
+        self.signers = signers
         self.bundle = bundle
 
     @property
@@ -114,7 +116,8 @@ class NodeCore:
             msg = f"{header.by[0]} refers to a message that is not its own"
             raise RemoteError(Code.REFERENCE, msg)
         again = state.held(received.hid)
-        if again is not None and again.recalled:
+        # A recall by anybody else, kept since the message was not known here, is none.
+        if again is not None and again.recalled and again.originator == header.by[0]:
             msg = "the message was recalled by its originator"
             raise RemoteError(Code.RECALLED, msg)
 

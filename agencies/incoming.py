@@ -72,9 +72,11 @@ class Incoming:
         self._core = core
         self._store = store
         self._root = root
+        self._resuming = False
 
     def hello(self) -> Hello:
-        """Return the hello that says what this node holds."""
+        """Return the hello that says what this node holds; what has a gap before it is dropped until it is answered."""
+        self._resuming = True
         return Hello("hello", self._store.value(LAST_DSEQ), self._core.bundle.version)
 
     def take(self, messages: tuple[DownMessage, ...], moment: Moment) -> Effects:
@@ -136,6 +138,7 @@ class Incoming:
     # Deliveries.
 
     def _resume(self, message: Resume, moment: Moment) -> None:
+        self._resuming = False
         held = self._store.value(LAST_DSEQ)
         if message.dseq > held + 1:
             # The router took an ack that this disk has forgotten: an old copy of the file was put back.
@@ -147,8 +150,8 @@ class Incoming:
         if message.dseq <= held:
             return
         if message.dseq > held + 1:
-            # Something was lost under way; deliveries are numbered without gaps, so it can be asked for.
-            effects.resume = True
+            # Something was lost under way; deliveries are numbered without gaps, so it can be asked for, once.
+            effects.resume = not self._resuming
             return
         self._store.keep_value(LAST_DSEQ, message.dseq)
         if not message.envelope:
@@ -175,7 +178,9 @@ class Incoming:
             self._write("missing", moment, originator=accepted.originator, messages=accepted.missing)
         for item in accepted.misreleases:
             self._write("misreleased", moment, hid=hid.hex(), originator=accepted.originator, rule=item.rule)
-            self._owe(accepted.originator, hid, 1 << item.place, "misreleased", moment)
+            # A receipt is never receipted, or two nodes could go on for ever.
+            if header.kind != "receipt":
+                self._owe(accepted.originator, hid, 1 << item.place, "misreleased", moment)
         if header.kind == "receipt":
             self._receipts(accepted, moment)
             return
@@ -223,8 +228,9 @@ class Incoming:
             if not isinstance(portion.content, ReceiptContent):
                 continue
             for item in portion.content.items:
-                # A receipt counts from an agency to which the message was released, and from nobody else.
-                if accepted.originator not in self._store.released_to(item.hid):
+                # A receipt counts from an agency to which this was released, and from nobody else.
+                offered = self._store.offered_to(item.hid).get(accepted.originator)
+                if offered is None or item.bits & ~offered:
                     self._write("rejected", moment, hid=accepted.hid.hex(), code="REFERENCE", stage_failed="policy")
                 elif self._store.keep_receipt(
                     item.hid, accepted.originator, status=item.status, bits=item.bits, at=item.at
@@ -243,7 +249,7 @@ class Incoming:
         ref = accepted.header.ref
         if ref is None:
             return
-        bits = self._store.mark_recalled(ref)
+        bits = self._store.mark_recalled(ref, originator=accepted.originator)
         self._write("recalled", moment, hid=ref.hex(), by=accepted.hid.hex())
         self._owe(accepted.originator, ref, bits, "purged", moment)
 
@@ -283,11 +289,13 @@ class Incoming:
             return
         effects.chunks_moved = True
         self._store.keep_chunk(message.hid, message.place, message.number, message.ciphertext)
-        held = pending.held | {message.number: message.ciphertext}
+        held = pending.held | {message.number}
         if len(held) < pending.opened.chunks:
-            effects.replies += self._wants(message.hid, message.place)[-1:]
+            wanted = self._wants(message.hid, message.place)
+            # All but the last of those asked for are on their way already.
+            effects.replies += wanted[-1:] if len(wanted) == _CHUNKS_ASKED else []
             return
-        chunks = tuple(held[number] for number in range(pending.opened.chunks))
+        chunks = self._store.chunks(message.hid, message.place)
         try:
             content = finish_chunked(pending.kind, pending.opened, chunks)  # type: ignore[arg-type] # checked on arrival
         except RemoteError as error:
@@ -300,7 +308,7 @@ class Incoming:
                 hid=message.hid,
                 kind=pending.kind,
                 originator=held_message.originator,
-                ref=None,
+                ref=held_message.ref,
                 contents=((message.place, content),),
             )
             self._opened(arrival, effects, moment)

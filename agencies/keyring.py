@@ -70,9 +70,16 @@ class Keys:
             entropy, epoch=newest + 1, not_before=now_ms, expires=now_ms + BOX_EPOCH_MS + BOX_EPOCH_OVERLAP_MS
         )
         self._boxes[pair.epoch] = pair
+        # "A node MUST keep an old box secret for the overlap, and erase it then."
+        for epoch in [epoch for epoch, old in self._boxes.items() if old.expires <= now_ms]:
+            del self._boxes[epoch]
         while len(self._boxes) > _EPOCHS_KEPT:
             del self._boxes[min(self._boxes)]
         return pair
+
+    def drop(self, epoch: int) -> None:
+        """Take back a pair that could not be written down: what is sealed to it could not be opened after a restart."""
+        self._boxes.pop(epoch, None)
 
 
 def new_key_ring(agency: str, entropy: Entropy) -> KeyRing:

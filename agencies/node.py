@@ -7,26 +7,23 @@ again at the last delivery that this node holds.
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final, TypeVar
 
+from agencies.acts import NodeActs
 from agencies.core import NodeCore
-from agencies.drafts import Draft, Why, WorkflowDraft
-from agencies.incoming import Arrival, Effects, Incoming, readmit
-from agencies.outgoing import Moment, Outgoing, Released
-from agencies.store import HeldPortion, NodeStore
+from agencies.incoming import Arrival, Effects, readmit
+from agencies.store import NodeStore
+from agencies.turns import DiskTurns
 from schemas.bundle import TrustRoot
-from schemas.errors import LinkError, RemoteError
+from schemas.errors import LinkError, RemoteError, SandiwaraError
 from schemas.frames import (
     Announcement,
     DownMessage,
     EnvelopeMessage,
     Heartbeat,
-    Lookup,
     UpMessage,
     gather_frames,
     read_down_frame,
@@ -35,14 +32,12 @@ from schemas.limits import DELIVERY_WINDOW, RECEIPT_GATHER_MS
 from sealing.directory import announce
 from sealing.entropy import Entropy
 from sealing.keyfile import KeyRing
+from sealing.keys import BoxPair
 from transport.clock import Clock
+from transport.failures import first_of
 from transport.link import Connect, Link
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
-
-_CONTROL_WAITING_MAX: Final = 16_384  # acks, lookups, chunks; far above what the router's own windows let come
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +53,7 @@ class NodeTimings:
     heartbeat_s: float = 30.0
 
 
-class Node:
+class Node(NodeActs):
     """One agency's node.
 
     Args:
@@ -90,33 +85,28 @@ class Node:
         keep_keys: Callable[[KeyRing], None],
         timings: NodeTimings | None = None,
     ) -> None:
-        self.agency = core.agency
-        self.core = core
-        self.store = store
-        self._outgoing = Outgoing(core=core, store=store, entropy=entropy)
-        self._incoming = Incoming(core=core, store=store, root=root)
-        self._disk = disk
-        self._turn = asyncio.Lock()
+        super().__init__(
+            core=core,
+            root=root,
+            store=store,
+            turns=DiskTurns(disk),
+            clock=clock,
+            machine_clock=machine_clock,
+            entropy=entropy,
+            key_wait_s=(timings or NodeTimings()).keys_s,
+            key_absent_s=(timings or NodeTimings()).keys_unknown_s,
+        )
         self._connect = connect
-        self._clock = clock
-        self._machine_clock = machine_clock
         self._entropy = entropy
         self._on_arrival = on_arrival
         self._keep_keys = keep_keys
         self._timings = timings or NodeTimings()
-        self._control: deque[UpMessage] = deque(maxlen=_CONTROL_WAITING_MAX)
-        self._wake = asyncio.Event()
-        self._owing = asyncio.Event()
-        self._announced = asyncio.Event()
-        self._unknown: dict[str, int] = {}  # readers without a key, and the machine time until which that holds
         self._sent = 0  # outbox rows up to this one have gone out in this session
         self._in_flight = 0
-        self._unsettled = store.waiting_count()
         self._awaiting = store.awaiting_chunks()
-        self._busy = 0
         self._writing = False  # the writer has something to write …
         self._handing = False  # … and waits for the link to take it
-        self._linked = asyncio.Event()
+        self._noted_up = False  # the journal says that the link is up
         readmit(core, store.announcements())
 
     @asynccontextmanager
@@ -141,7 +131,7 @@ class Node:
 
     def idle(self) -> bool:
         """Tell whether nothing that this node began is unfinished."""
-        return not (self._unsettled or self._awaiting or self._busy or self._control or self._owing.is_set())
+        return not (self._unsettled or self._awaiting or self._turns.busy or self._control or self._owing.is_set())
 
     def stirring(self) -> bool:
         """Tell whether the node itself is at work at this moment: on the disk, or about to hand a frame to its link.
@@ -149,86 +139,41 @@ class Node:
         Frames that the link holds, and verdicts and acks that are still to come, do not count.
         """
         writing = (self._wake.is_set() or self._writing) and not self._handing
-        return bool(self._busy) or writing or self._owing.is_set()
+        return bool(self._turns.busy) or writing or self._owing.is_set()
 
     async def look_up(self, agencies: Iterable[str]) -> tuple[str, ...]:
         """Ask for the box keys of these agencies; returns those that have announced none (communications check)."""
         names = sorted(set(agencies) - {self.agency})
-        await self._find_keys(names)
-        return self._outgoing.missing_keys(names, at_ms=self._clock.now_ms())
+        await self._lookups.find(names)
+        return await self._lookups.missing(names)
 
-    # What the desk asks.
-
-    async def release(self, draft: Draft) -> Released:
-        """Release a draft to its audience; returns once it is on disk.
-
-        Raises:
-            SealError: If the content is not allowed or too large.
-            StoreError: If the disk is full; then nothing was accepted.
-        """
-        audience = await self._on_disk(lambda: self._outgoing.audience_of(draft, at_ms=self._clock.now_ms()))
-        await self._find_keys(sorted(audience.readers))
-        return await self._send(lambda: self._outgoing.release(draft, self._moment()))
-
-    async def release_again(self, hid: bytes, readers: dict[str, int], why: Why) -> Released:
-        """Release a message of ours to further readers; raises as ``release``."""
-        await self._find_keys(sorted(readers))
-        return await self._send(lambda: self._outgoing.release_again(hid, readers, why, self._moment()))
-
-    async def send_workflow(self, draft: WorkflowDraft, **noted: object) -> Released:
-        """Send a request or decision, and note it in the journal with these fields; raises as ``release``."""
-        await self._find_keys([draft.to])
-
-        def send() -> Released:
-            released = self._outgoing.send_workflow(draft, self._moment())
-            stage = "requested" if draft.kind == "request" else "decision"
-            hid = released.hid.hex() if released.hid is not None else None
-            self._note(stage, hid=hid, **noted)
-            return released
-
-        return await self._send(send)
-
-    async def opened(self, hid: bytes, *, stage: str = "opened", **fields: object) -> None:
-        """Note that the desk has read (or acknowledged) a message, and owe its originator the receipt."""
-
-        def note() -> None:
-            held = self.store.held(hid)
-            if held is None or held.recalled:
-                return
-            self._incoming.note_opened(held, stage=stage, moment=self._moment(), fields=fields)
-
-        await self._on_disk(note)
-        self._owing.set()
-
-    async def portions(self, hid: bytes) -> list[HeldPortion]:
-        """Return the portions of a message that this agency holds, in order of place."""
-        return await self._on_disk(lambda: self.store.portions(hid))
-
-    async def released_to(self, hid: bytes) -> dict[str, int]:
-        """Return everybody to whom a message of ours was released and accepted, with the bits."""
-        return await self._on_disk(lambda: self.store.released_to(hid))
-
-    async def note(self, stage: str, **fields: object) -> None:
-        """Write an entry of the desk's own into the journal."""
-        await self._on_disk(lambda: self._note(stage, **fields))
+    async def renew_keys(self) -> None:
+        """Make and announce the next epoch's box key if it is time; a node with a link does so by itself."""
+        await self._turns.run(self._renew_and_announce)
+        self._wake.set()
 
     # Moving frames.
 
     async def _keep_linked(self) -> None:
         wait_s = self._timings.retry_least_s
         while True:
+            began_ms = self._machine_clock.now_ms()
             try:
                 async with self._connect() as link:
-                    wait_s = self._timings.retry_least_s
-                    await self._on_disk(lambda: self._note("link_up"))
+                    await self._turns.run(self._note_up)
                     await self._session(link)
             except* LinkError as errors:
-                log.warning("link.down", extra={"agency": self.agency, "error": str(errors.exceptions[0])})
+                error = first_of(errors, LinkError)
+                remedy = error.remedy if error is not None else ""
+                log.warning("link.down", extra={"agency": self.agency, "error": str(error), "remedy": remedy})
             finally:
-                was_linked = self._linked.is_set()
                 self._linked.clear()
-            if was_linked:
-                await self._on_disk(lambda: self._note("link_down"))
+            if self._noted_up:
+                self._noted_up = False
+                await self._turns.run(lambda: self._note("link_down"))
+            # Two nodes under one id end each other's sessions: only one that lasted has earned a quick return.
+            if self._machine_clock.now_ms() - began_ms > self._timings.retry_most_s * 1000:
+                wait_s = self._timings.retry_least_s
             # Jitter, so that a region does not come back in one instant after a broker's restart.
             jitter = 1 + self._entropy.take(1)[0] / 255
             await asyncio.sleep(wait_s * jitter)
@@ -238,57 +183,84 @@ class Node:
         self._control.clear()
         self._sent = self._in_flight = 0
         self._writing = self._handing = False
-        await self._on_disk(self._greet)
+        await self._turns.run(self._greet)
         self._wake.set()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._write_frames(link), name=f"{self.agency}-writer")
             tasks.create_task(self._read_frames(link), name=f"{self.agency}-reader")
             tasks.create_task(self._beat(), name=f"{self.agency}-heartbeat")
+            tasks.create_task(self._watch_verdicts(), name=f"{self.agency}-verdicts")
             self._linked.set()
 
     def _greet(self) -> None:
         """Announce the box keys, then say hello; a new epoch is made here when the last one's week is over."""
         now_ms = self._clock.now_ms()
-        if self.core.keys.rotate(now_ms=now_ms, entropy=self._entropy) is not None:
-            self._keep_keys(self.core.keys.ring())
+        self._renew(now_ms)
         for pair in self.core.keys.pairs():
             if now_ms < pair.expires:
                 self._control.append(announce(pair, agency=self.agency, signer=self.core.keys.signer))
         self._control.append(self._incoming.hello())
         self._control.extend(self._incoming.ask_pending())
 
+    def _renew(self, now_ms: int) -> BoxPair | None:
+        """Make the next epoch's pair when it is time; it is in the key file before anybody hears of it."""
+        pair = self.core.keys.rotate(now_ms=now_ms, entropy=self._entropy)
+        if pair is not None:
+            try:
+                self._keep_keys(self.core.keys.ring())
+            except SandiwaraError:
+                self.core.keys.drop(pair.epoch)
+                raise
+        return pair
+
+    def _renew_and_announce(self) -> None:
+        pair = self._renew(self._clock.now_ms())
+        # In the same turn of the disk, so that nothing sealed under it can leave before.
+        if pair is not None and self._linked.is_set():
+            self._control.append(announce(pair, agency=self.agency, signer=self.core.keys.signer))
+
     async def _write_frames(self, link: Link) -> None:
         while True:
-            try:
-                async with asyncio.timeout(self._timings.verdict_s):
-                    await self._wake.wait()
-            except TimeoutError:
-                if self._in_flight:
-                    log.warning("verdict.overdue", extra={"agency": self.agency, "releases": self._in_flight})
-                    self._sent = self._in_flight = 0
+            await self._wake.wait()
             self._writing = True
             self._wake.clear()
-            while messages := self._take_control() + await self._take_outbox():
+            while messages := await self._take_messages():
                 for frame in gather_frames(messages):
                     self._handing = True
                     await link.send(frame)
                     self._handing = False
             self._writing = False
 
-    def _take_control(self) -> list[UpMessage]:
+    async def _take_messages(self) -> list[UpMessage]:
+        # The outbox is read first and leaves last: the announcement of a key is here by the time that something
+        # sealed under it is in the outbox.
+        released = await self._take_outbox()
         taken = list(self._control)
         self._control.clear()
-        return taken
+        return taken + released
 
     async def _take_outbox(self) -> list[UpMessage]:
         room = DELIVERY_WINDOW - self._in_flight
         if room <= 0 or not self._unsettled:
             return []
-        rows = await self._on_disk(lambda: self.store.waiting(after=self._sent, limit=room))
+        rows = await self._turns.run(lambda: self.store.waiting(after=self._sent, limit=room))
         if rows:
             self._sent = rows[-1].number
             self._in_flight += len(rows)
         return [EnvelopeMessage("envelope", row.envelope) for row in rows]
+
+    async def _watch_verdicts(self) -> None:
+        """Send again what has had no verdict for a while: it was over a quota, and no verdict says so."""
+        overdue = 0
+        while True:
+            await asyncio.sleep(self._timings.verdict_s)
+            waiting = await self._turns.run(lambda: self.store.waiting(after=0, limit=1))
+            oldest = waiting[0].number if waiting and waiting[0].number <= self._sent else 0
+            if oldest and oldest == overdue:
+                log.warning("verdict.overdue", extra={"agency": self.agency, "releases": self._in_flight})
+                self._sent = self._in_flight = 0
+                self._wake.set()
+            overdue = oldest
 
     async def _read_frames(self, link: Link) -> None:
         async for frame in link.frames():
@@ -296,14 +268,19 @@ class Node:
                 messages = read_down_frame(frame)
             except RemoteError as error:
                 code = error.code
-                await self._on_disk(
+                await self._turns.run(
                     lambda code=code: self._note("rejected", hid=None, code=code.value, stage_failed="frame")  # type: ignore[misc] # mypy cannot type a lambda's default
                 )
                 continue
             await self._took(messages)
 
     async def _took(self, messages: tuple[DownMessage, ...]) -> None:
-        effects: Effects = await self._on_disk(lambda: self._incoming.take(messages, self._moment()))
+        await self._turns.run(
+            lambda: self._incoming.take(messages, self._moment()), then=lambda effects: self._follow(messages, effects)
+        )
+
+    def _follow(self, messages: tuple[DownMessage, ...], effects: Effects) -> None:
+        """Do what follows from a frame that is on disk: also where the link has ended meanwhile."""
         self._unsettled -= effects.settled
         if effects.awaiting is not None:
             self._awaiting = effects.awaiting
@@ -312,7 +289,7 @@ class Node:
             self._control.append(self._incoming.hello())
         self._control.extend(effects.replies)
         if any(isinstance(message, Announcement) for message in messages):
-            self._announced.set()
+            self._lookups.announced()
         if effects.owed:
             self._owing.set()
         self._wake.set()
@@ -322,64 +299,26 @@ class Node:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(self._timings.heartbeat_s)
-            now_ms = self._clock.now_ms()
-            pair = self.core.keys.rotate(now_ms=now_ms, entropy=self._entropy)
-            if pair is not None:
-                await self._on_disk(lambda: self._keep_keys(self.core.keys.ring()))
-                self._control.append(announce(pair, agency=self.agency, signer=self.core.keys.signer))
-            self._control.append(Heartbeat("heartbeat", now_ms))
+            await self._turns.run(self._renew_and_announce)
+            self._control.append(Heartbeat("heartbeat", self._clock.now_ms()))
             self._wake.set()
 
     async def _keep_receipting(self) -> None:
         while True:
             await self._owing.wait()
             await asyncio.sleep(self._timings.receipt_gather_s)
-            if await self._on_disk(lambda: self._outgoing.send_receipts(self._moment())):
-                self._unsettled = await self._on_disk(self.store.waiting_count)
-                self._wake.set()
-                continue
             # Nothing left to send, or no key to send it with yet: the next arrival or announcement looks again.
             self._owing.clear()
+            while await self._turns.run(self._send_receipts, then=self._count_unsettled) is not None:
+                self._wake.set()
 
-    async def _find_keys(self, readers: Iterable[str]) -> None:
-        """Look up the box keys that are not known here, and wait a little for them."""
-        machine_ms = self._machine_clock.now_ms()
-        asked = [name for name in readers if self._unknown.get(name, 0) <= machine_ms]
-        missing = self._outgoing.missing_keys(asked, at_ms=self._clock.now_ms())
-        if not missing or not self._linked.is_set():
-            return
-        self._announced.clear()
-        self._control.append(Lookup("lookup", missing))
-        self._wake.set()
-        try:
-            async with asyncio.timeout(self._timings.keys_s):
-                while missing:
-                    await self._announced.wait()
-                    self._announced.clear()
-                    missing = self._outgoing.missing_keys(missing, at_ms=self._clock.now_ms())
-        except TimeoutError:
-            until = machine_ms + int(self._timings.keys_unknown_s * 1000)
-            self._unknown.update(dict.fromkeys(missing, until))
+    def _send_receipts(self) -> int | None:
+        """Put receipts into the outbox; returns how many releases wait in it then, or None if there were none."""
+        return self.store.waiting_count() if self._outgoing.send_receipts(self._moment()) else None
 
-    async def _send(self, send: Callable[[], Released]) -> Released:
-        released = await self._on_disk(send)
-        if released.hid is not None:
-            self._unsettled += 1
-            self._wake.set()
-        return released
+    def _count_unsettled(self, waiting: int | None) -> None:
+        self._unsettled = self._unsettled if waiting is None else waiting
 
-    async def _on_disk(self, call: Callable[[], T]) -> T:
-        self._busy += 1
-        try:
-            async with self._turn:
-                return await asyncio.get_running_loop().run_in_executor(self._disk, call)
-        finally:
-            self._busy -= 1
-
-    def _moment(self) -> Moment:
-        return Moment(at_ms=self._clock.now_ms(), machine_ms=self._machine_clock.now_ms())
-
-    def _note(self, stage: str, **fields: object) -> None:
-        moment = self._moment()
-        with self.store.transaction():
-            self.store.journal.write(stage, at_ms=moment.at_ms, machine_ms=moment.machine_ms, **fields)
+    def _note_up(self) -> None:
+        self._note("link_up")
+        self._noted_up = True

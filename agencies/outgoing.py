@@ -12,14 +12,13 @@ from agencies.core import NodeCore
 from agencies.drafts import Draft, Why, WorkflowDraft, workflow_label
 from agencies.preflight import Audience, find_audience
 from agencies.store import NodeStore
-from schemas.codec import pack, read_shape
+from schemas.codec import pack, read_shape, unpack
 from schemas.errors import RemoteError, SealError
 from schemas.label import Label
+from schemas.limits import ENVELOPE_BYTES_MAX, LIFETIME_MS_MAX
 from schemas.report import PortionContent
 from schemas.workflow import ReceiptContent
 from sealing.entropy import Entropy
-from sealing.primitives import PERSON_WRAPS, digest
-from sealing.received import read_envelope
 from sealing.seal import Reader, SealedMessage, release, seal
 
 NO_KEY_RULE: Final = "KEY-EPOCH"  # the reader has announced no box key: its node has not been seen
@@ -141,6 +140,43 @@ class Outgoing:
             )
         return Released(hid=hid, audience=bits, left_out=left_out)
 
+    def recall(self, hid: bytes, why: Why, moment: Moment) -> Released:
+        """Take a message of ours back from everybody who has any of it; it cannot be released again.
+
+        Raises:
+            SealError: If the message is not ours, was given to nobody, or still waits for a verdict.
+            StoreError: If the disk is full; then nothing was accepted.
+        """
+        past = self._store.released_to(hid)
+        if self._store.sealed(hid) is None or past.keys() != self._store.offered_to(hid).keys() or not past:
+            msg = f"{hid.hex()[:16]} was released to nobody, or not by {self._core.agency}, or has no verdict yet"
+            raise SealError(msg, remedy="only its originator can recall a message, once the router has decided on it")
+        missing = self.missing_keys(sorted(past), at_ms=moment.at_ms)
+        left_out = dict.fromkeys(missing, NO_KEY_RULE)
+        bits = {reader: 0 for reader in past if reader not in left_out}
+        with self._store.transaction():
+            self._write("intended", moment, **_why(why), to=sorted(past), left_out=left_out)
+            if not bits:
+                return Released(hid=None, audience={}, left_out=left_out)
+            sealed = seal(
+                (),
+                kind="recall",
+                by=(self._core.agency,),
+                ts=moment.at_ms,
+                # It must reach whoever is away for as long as the message itself could have.
+                exp=moment.at_ms + LIFETIME_MS_MAX,
+                bundle_version=self._core.bundle.version,
+                entropy=self._entropy,
+                ref=hid,
+            )
+            self._put_out(sealed, bits, moment, with_blobs=True)
+            self._store.forget_sealed(hid)
+            self._write(
+                "released", moment, **_why(why), hid=sealed.hid.hex(), kind="recall", ref=hid.hex(), audience=bits,
+                portions=[],
+            )  # fmt: skip
+        return Released(hid=sealed.hid, audience=bits, left_out=left_out)
+
     def send_workflow(self, draft: WorkflowDraft, moment: Moment) -> Released:
         """Seal a request or decision for one agency and put it into the outbox.
 
@@ -194,25 +230,33 @@ class Outgoing:
         )
 
     def _put_out(self, sealed: SealedMessage, bits: dict[str, int], moment: Moment, *, with_blobs: bool) -> None:
-        mine = self._core.keys.current(now_ms=moment.at_ms)
-        readers: list[Reader] = []
-        for reader, mask in sorted(bits.items()):
-            theirs = self._core.boxes.current(reader, now_ms=moment.at_ms)
-            readers.append(
-                Reader(
-                    to=reader,
-                    bits=mask,
-                    seq=self._store.next_seq(reader),
-                    from_epoch=mine.epoch,
-                    to_epoch=theirs.epoch,
-                    pair_key=self._core.pairs.to_reader(mine, reader, theirs),
-                )
-            )
+        readers = self._readers(bits, moment)
         envelope = release(sealed, readers, signer=self._core.keys.signer, with_blobs=with_blobs)
-        wraps_hash = digest(PERSON_WRAPS, read_envelope(envelope).envelope.wraps)
+        wraps_hash: bytes = unpack(envelope, bytes_max=ENVELOPE_BYTES_MAX)[1]
         self._store.keep_release(
             sealed.hid, wraps_hash, envelope, [(reader.to, reader.bits, reader.seq) for reader in readers]
         )
+
+    def _readers(self, bits: dict[str, int], moment: Moment) -> list[Reader]:
+        readers: list[Reader] = []
+        try:
+            mine = self._core.keys.current(now_ms=moment.at_ms)
+            for reader, mask in sorted(bits.items()):
+                theirs = self._core.boxes.current(reader, now_ms=moment.at_ms)
+                readers.append(
+                    Reader(
+                        to=reader,
+                        bits=mask,
+                        seq=self._store.next_seq(reader),
+                        from_epoch=mine.epoch,
+                        to_epoch=theirs.epoch,
+                        pair_key=self._core.pairs.to_reader(mine, reader, theirs),
+                    )
+                )
+        except RemoteError as error:
+            msg = f"{self._core.agency} cannot seal: {error}"
+            raise SealError(msg, remedy="a node announces its box key once it is linked; try again then") from error
+        return readers
 
     def _has_key(self, reader: str, at_ms: int) -> bool:
         try:

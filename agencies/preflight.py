@@ -11,7 +11,7 @@ from agencies.drafts import Quote
 from policy.audience import audience_mask
 from policy.community import Community
 from policy.decide import decide
-from policy.verdict import Action
+from policy.verdict import Action, Verdict
 from schemas.label import Label
 
 
@@ -59,7 +59,7 @@ def find_audience(
         if granted:
             readers[reader] = granted
         else:
-            left_out[reader] = _rule_against(reader, labels[0], author, at_ms, community)
+            left_out[reader] = _rule_against(reader, labels, author, at_ms, community)
     return Audience(readers=readers, left_out=left_out)
 
 
@@ -83,7 +83,20 @@ def _barred_quote(reader: str, author: str, quotes: Sequence[Quote], at_ms: int,
     return None
 
 
-def _rule_against(reader: str, label: Label, author: str, at_ms: int, community: Community) -> str:
-    return decide(
-        label, originator=author, recipient=reader, action=Action.RELEASE, at_ms=at_ms, community=community
-    ).rule
+def _rule_against(reader: str, labels: Sequence[Label], author: str, at_ms: int, community: Community) -> str:
+    """Return the rule of the portion that came closest to being permitted; of two as close, the one further down.
+
+    The source portion of a tear-line report is denied to nearly everybody, as it should be: what keeps a reader from
+    having anything is what is missing for the part that was written to be given.
+    """
+    verdicts = [
+        decide(label, originator=author, recipient=reader, action=Action.RELEASE, at_ms=at_ms, community=community)
+        for label in reversed(labels)
+    ]
+    return min(verdicts, key=_distance).rule
+
+
+def _distance(verdict: Verdict) -> tuple[int, int]:
+    """Order refusals by how far they are from a permit: tests that failed, then how few were passed before."""
+    failed = sum(not reason.passed for reason in verdict.reasons)
+    return failed, failed - len(verdict.reasons)

@@ -9,13 +9,14 @@ from sealing.opening import OpenedPortion
 
 
 class HeldMessage(NamedTuple):
-    """A message in the inbox."""
+    """A message in the inbox, or the recall of one that has not come; ``ref`` is what it corrects."""
 
     hid: bytes
     originator: str
     kind: str
     bits: int
     recalled: bool
+    ref: bytes | None = None
 
 
 class NodeState(Protocol):

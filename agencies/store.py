@@ -11,19 +11,20 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from agencies.journal import Journal
+from agencies.outbox import Outbox
 from agencies.state import Accepted, HeldMessage
-from schemas.codec import pack, read_shape, unpack
+from schemas.codec import pack
 from schemas.frames import Announcement
 from schemas.label import Label, read_label
-from schemas.limits import CONTENT_BYTES_MAX, ENVELOPE_BYTES_MAX, RECEIPT_ITEMS_MAX, REPLAY_WINDOW_MESSAGES
+from schemas.limits import RECEIPT_ITEMS_MAX, REPLAY_WINDOW_MESSAGES
 from schemas.workflow import ReceiptItem
 from sealing.opening import Content, OpenedPortion, read_content
-from sealing.portions import SealedPortion
-from sealing.seal import SealedMessage
 from transport.disk import Database, open_database
 
 APPLICATION_ID: Final = 0x53574E31  # "SWN1"
 SCHEMA_VERSION: Final = 1
+_EPOCHS_KEPT: Final = 4  # of one agency's box keys, as many as a directory keeps; else they could fill the disk
+_RECALLED_UNSEEN: Final = ""  # the kind of an inbox row that keeps a recall whose message has not come
 
 _TABLES: Final = """
 CREATE TABLE value(name TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
@@ -54,15 +55,6 @@ CREATE TABLE journal(number INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, machine
 """
 
 
-class OutboxRow(NamedTuple):
-    """A release that waits for its verdict."""
-
-    number: int
-    hid: bytes
-    wraps_hash: bytes
-    envelope: bytes
-
-
 class HeldPortion(NamedTuple):
     """A portion of the inbox; ``content`` is None while its chunks are still coming."""
 
@@ -78,16 +70,16 @@ class PendingPortion(NamedTuple):
 
     opened: OpenedPortion
     kind: str
-    held: dict[int, bytes]
+    held: frozenset[int]
 
 
-class NodeStore:
+class NodeStore(Outbox):
     """A node's database; also what the core asks (``agencies.state.NodeState``)."""
 
     def __init__(self, database: Database, *, agency: str) -> None:
+        super().__init__(database.connection)
         self.agency = agency
         self._database = database
-        self._sql = database.connection
         self.journal = Journal(self._sql)
 
     @classmethod
@@ -151,105 +143,16 @@ class NodeStore:
             "INSERT OR REPLACE INTO announcement VALUES (?, ?, ?, ?)",
             (agency, epoch, announcement.statement, announcement.signature),
         )
+        self._sql.execute(
+            "DELETE FROM announcement WHERE agency = ?1 AND epoch NOT IN"
+            " (SELECT epoch FROM announcement WHERE agency = ?1 ORDER BY epoch DESC LIMIT ?2)",
+            (agency, _EPOCHS_KEPT),
+        )
 
     def announcements(self) -> list[Announcement]:
         """Return every announcement that is kept."""
         rows = self._sql.execute("SELECT statement, signature FROM announcement ORDER BY agency, epoch").fetchall()
         return [Announcement("announce", statement, signature) for statement, signature in rows]
-
-    # Outbox.
-
-    def next_seq(self, reader: str) -> int:
-        """Take the next sequence number for a reader.
-
-        One that a refused release gave back is used first: to its reader nothing must show that there was one.
-        """
-        back = self._sql.execute("SELECT min(seq) FROM returned WHERE reader = ?", (reader,)).fetchone()[0]
-        if back is not None:
-            self._sql.execute("DELETE FROM returned WHERE reader = ? AND seq = ?", (reader, back))
-            return int(back)
-        found = self._sql.execute("SELECT next FROM sequence WHERE reader = ?", (reader,)).fetchone()
-        seq = 1 if found is None else int(found[0])
-        self._sql.execute("INSERT OR REPLACE INTO sequence VALUES (?, ?)", (reader, seq + 1))
-        return seq
-
-    def keep_sealed(self, sealed: SealedMessage) -> None:
-        """Keep a sealed message, so that it can be released again later."""
-        portions = tuple(
-            (item.place, item.label, item.disclosure, item.commitment, item.blob, item.chunks, item.key)
-            for item in sealed.portions
-        )
-        packed = pack((sealed.by, sealed.ts, sealed.seed, portions))
-        self._sql.execute(
-            "INSERT OR IGNORE INTO sealed VALUES (?, ?, ?, ?, ?)",
-            (sealed.hid, sealed.kind, sealed.header, packed, sealed.exp),
-        )
-
-    def sealed(self, hid: bytes) -> SealedMessage | None:
-        """Return a message that this agency sealed."""
-        found = self._sql.execute("SELECT kind, header, packed, exp FROM sealed WHERE hid = ?", (hid,)).fetchone()
-        if found is None:
-            return None
-        kind, header, packed, exp = found
-        by, ts, seed, portions = unpack(packed, bytes_max=64 * CONTENT_BYTES_MAX)
-        return SealedMessage(
-            header=header, hid=hid, kind=kind, by=by, ts=ts, exp=exp, seed=seed,
-            portions=tuple(
-                SealedPortion(
-                    place=place, label=read_shape(Label, label), disclosure=disclosure, commitment=commitment,
-                    blob=blob, chunks=chunks, key=key,
-                )
-                for place, label, disclosure, commitment, blob, chunks, key in portions
-            ),
-        )  # fmt: skip
-
-    def keep_release(self, hid: bytes, wraps_hash: bytes, envelope: bytes, readers: list[tuple[str, int, int]]) -> int:
-        """Put a release into the outbox; ``readers`` are (reader, bits, seq). Returns its row."""
-        cursor = self._sql.execute(
-            "INSERT INTO outbox(hid, wraps_hash, envelope, readers, state) VALUES (?, ?, ?, ?, 'waiting')",
-            (hid, wraps_hash, envelope, pack(readers)),
-        )
-        return int(cursor.lastrowid or 0)
-
-    def waiting(self, *, after: int, limit: int) -> list[OutboxRow]:
-        """Return releases that wait for a verdict, oldest first."""
-        return [
-            OutboxRow(*row)
-            for row in self._sql.execute(
-                "SELECT number, hid, wraps_hash, envelope FROM outbox WHERE state = 'waiting' AND number > ?"
-                " ORDER BY number LIMIT ?",
-                (after, limit),
-            )
-        ]
-
-    def waiting_count(self) -> int:
-        """Return how many releases wait for a verdict."""
-        return int(self._sql.execute("SELECT count(*) FROM outbox WHERE state = 'waiting'").fetchone()[0])
-
-    def settle(self, hid: bytes, wraps_hash: bytes, *, state: str, code: str | None) -> bool:
-        """Note the verdict on a release; False if it was settled before or is not ours."""
-        found = self._sql.execute(
-            "UPDATE outbox SET state = ?, code = ?, envelope = NULL"
-            " WHERE hid = ? AND wraps_hash = ? AND state = 'waiting' RETURNING readers",
-            (state, code, hid, wraps_hash),
-        ).fetchone()
-        if found is None:
-            return False
-        if state == "refused":
-            readers = unpack(found[0], bytes_max=ENVELOPE_BYTES_MAX)
-            self._sql.executemany(
-                "INSERT OR IGNORE INTO returned VALUES (?, ?)", [(reader, seq) for reader, _, seq in readers]
-            )
-        return True
-
-    def released_to(self, hid: bytes) -> dict[str, int]:
-        """Return everybody to whom a message of ours was released and accepted, with the bits."""
-        audience: dict[str, int] = {}
-        rows = self._sql.execute("SELECT readers FROM outbox WHERE hid = ? AND state = 'accepted'", (hid,))
-        for (packed,) in rows.fetchall():
-            for reader, bits, _ in unpack(packed, bytes_max=ENVELOPE_BYTES_MAX):
-                audience[reader] = audience.get(reader, 0) | bits
-        return audience
 
     # Inbox (agencies.state.NodeState, and what an accepted arrival writes).
 
@@ -266,9 +169,12 @@ class NodeStore:
     def held(self, hid: bytes) -> HeldMessage | None:
         """Return a message of the inbox."""
         found = self._sql.execute(
-            "SELECT hid, originator, kind, bits, recalled FROM inbox WHERE hid = ?", (hid,)
+            "SELECT hid, originator, kind, bits, recalled, ref FROM inbox WHERE hid = ?", (hid,)
         ).fetchone()
-        return None if found is None else HeldMessage(found[0], found[1], found[2], found[3], bool(found[4]))
+        if found is None:
+            return None
+        hid, originator, kind, bits, recalled, ref = found
+        return HeldMessage(hid, originator, kind, bits, bool(recalled), ref)
 
     def keep_arrival(self, accepted: Accepted) -> None:
         """Write an accepted arrival; a later release of the same message adds its portions to it."""
@@ -276,7 +182,9 @@ class NodeStore:
         permitted = sum(1 << portion.place for portion in accepted.portions)
         self._sql.execute(
             "INSERT INTO inbox(hid, originator, kind, ref, ts, exp, bits) VALUES (?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT(hid) DO UPDATE SET bits = bits | excluded.bits",
+            # A row that is there is of an earlier release, or of a recall by somebody whose message it is not.
+            " ON CONFLICT(hid) DO UPDATE SET bits = bits | excluded.bits, originator = excluded.originator,"
+            " kind = excluded.kind, ref = excluded.ref, ts = excluded.ts, exp = excluded.exp, recalled = 0",
             (accepted.hid, accepted.originator, header.kind, header.ref, header.ts, header.exp, permitted),
         )
         self._sql.executemany(
@@ -296,10 +204,14 @@ class NodeStore:
             (accepted.originator, accepted.seq - REPLAY_WINDOW_MESSAGES),
         )
 
-    def mark_recalled(self, hid: bytes) -> int:
-        """Erase a recalled message's content; returns the bits that were held."""
+    def mark_recalled(self, hid: bytes, *, originator: str) -> int:
+        """Erase a recalled message's content, or keep the recall until it comes; returns the bits that were held."""
         held = self.held(hid)
-        self._sql.execute("UPDATE inbox SET recalled = 1 WHERE hid = ?", (hid,))
+        self._sql.execute(
+            "INSERT INTO inbox(hid, originator, kind, ts, exp, bits, recalled) VALUES (?, ?, ?, 0, 0, 0, 1)"
+            " ON CONFLICT(hid) DO UPDATE SET recalled = 1",
+            (hid, originator, _RECALLED_UNSEEN),
+        )
         self._sql.execute("DELETE FROM portion WHERE hid = ?", (hid,))
         self._sql.execute("DELETE FROM chunk WHERE hid = ?", (hid,))
         return 0 if held is None else held.bits
@@ -332,7 +244,7 @@ class NodeStore:
 
     def message_ids(self) -> list[bytes]:
         """Return the ids of the inbox, oldest first."""
-        return [hid for (hid,) in self._sql.execute("SELECT hid FROM inbox ORDER BY rowid")]
+        return [hid for (hid,) in self._sql.execute("SELECT hid FROM inbox WHERE kind != '' ORDER BY rowid")]
 
     # Attachments.
 
@@ -346,7 +258,8 @@ class NodeStore:
         if found is None:
             return None
         commitment, label, blob, key, chunks, kind = found
-        held = dict(self._sql.execute("SELECT number, ciphertext FROM chunk WHERE hid = ? AND place = ?", (hid, place)))
+        numbers = self._sql.execute("SELECT number FROM chunk WHERE hid = ? AND place = ?", (hid, place))
+        held = frozenset(number for (number,) in numbers)
         opened = OpenedPortion(
             place=place, commitment=commitment, label=read_label(label), content=None, blob=blob, key=key, chunks=chunks
         )
@@ -368,6 +281,13 @@ class NodeStore:
     def keep_chunk(self, hid: bytes, place: int, number: int, ciphertext: bytes) -> None:
         """Keep a chunk of a portion that is not complete."""
         self._sql.execute("INSERT OR IGNORE INTO chunk VALUES (?, ?, ?, ?)", (hid, place, number, ciphertext))
+
+    def chunks(self, hid: bytes, place: int) -> tuple[bytes, ...]:
+        """Return the chunks of a portion that have come, in order."""
+        rows = self._sql.execute(
+            "SELECT ciphertext FROM chunk WHERE hid = ? AND place = ? ORDER BY number", (hid, place)
+        )
+        return tuple(ciphertext for (ciphertext,) in rows)
 
     def complete(self, hid: bytes, place: int, content: Content) -> None:
         """Keep a large portion's content in place of its chunks."""

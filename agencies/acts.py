@@ -1,0 +1,154 @@
+"""The node as its desk sees it: release, recall, ask, decide, note; each returns once it is on disk.
+
+What moves the frames is in agencies/node.py; between the two stand the outbox, a few events and the disk.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from agencies.core import NodeCore
+from agencies.drafts import Draft, Why, WorkflowDraft
+from agencies.incoming import Incoming
+from agencies.lookups import KeyLookups
+from agencies.outgoing import Moment, Outgoing, Released
+from agencies.store import HeldPortion, NodeStore
+from agencies.turns import DiskTurns
+from schemas.bundle import TrustRoot
+from schemas.frames import Lookup, UpMessage
+from sealing.entropy import Entropy
+from transport.clock import Clock
+
+_CONTROL_WAITING_MAX: Final = 16_384  # acks, lookups, chunks; far above what the router's own windows let come
+
+
+class NodeActs:
+    """What a desk asks of its node.
+
+    Args:
+        core: Judges arrivals; holds the keys.
+        root: The authorities whose bundles are trusted.
+        store: The node's database.
+        turns: The thread that it is used on.
+        clock: The time that is signed and judged by.
+        machine_clock: Real time, for the record beside.
+        entropy: Where keys and salts come from.
+        key_wait_s: How long box keys that were looked up are waited for.
+        key_absent_s: How long a reader that had none is not looked up again.
+    """
+
+    def __init__(
+        self,
+        *,
+        core: NodeCore,
+        root: TrustRoot,
+        store: NodeStore,
+        turns: DiskTurns,
+        clock: Clock,
+        machine_clock: Clock,
+        entropy: Entropy,
+        key_wait_s: float,
+        key_absent_s: float,
+    ) -> None:
+        self.agency = core.agency
+        self.core = core
+        self.store = store
+        self._outgoing = Outgoing(core=core, store=store, entropy=entropy)
+        self._incoming = Incoming(core=core, store=store, root=root)
+        self._turns = turns
+        self._clock = clock
+        self._machine_clock = machine_clock
+        self._lookups = KeyLookups(
+            outgoing=self._outgoing,
+            turns=turns,
+            clock=clock,
+            machine_clock=machine_clock,
+            ask=self._ask,
+            wait_s=key_wait_s,
+            absent_s=key_absent_s,
+        )
+        self._control: deque[UpMessage] = deque(maxlen=_CONTROL_WAITING_MAX)
+        self._wake = asyncio.Event()
+        self._owing = asyncio.Event()
+        self._linked = asyncio.Event()
+        self._unsettled = store.waiting_count()  # releases without a verdict
+
+    async def release(self, draft: Draft) -> Released:
+        """Release a draft to its audience; returns once it is on disk.
+
+        Raises:
+            SealError: If the content is not allowed or too large.
+            StoreError: If the disk is full; then nothing was accepted.
+        """
+        await self._lookups.find_for(draft)
+        return await self._send(lambda: self._outgoing.release(draft, self._moment()))
+
+    async def release_again(self, hid: bytes, readers: dict[str, int], why: Why) -> Released:
+        """Release a message of ours to further readers; raises as ``release``."""
+        await self._lookups.find(sorted(readers))
+        return await self._send(lambda: self._outgoing.release_again(hid, readers, why, self._moment()))
+
+    async def recall(self, hid: bytes, why: Why) -> Released:
+        """Take a message of ours back from everybody who has any of it; raises as ``release``."""
+        await self._lookups.find(sorted(await self.released_to(hid)))
+        return await self._send(lambda: self._outgoing.recall(hid, why, self._moment()))
+
+    async def send_workflow(self, draft: WorkflowDraft, **noted: object) -> Released:
+        """Send a request or decision, and note it in the journal with these fields; raises as ``release``."""
+        await self._lookups.find([draft.to])
+
+        def send() -> Released:
+            released = self._outgoing.send_workflow(draft, self._moment())
+            stage = "requested" if draft.kind == "request" else "decision"
+            hid = released.hid.hex() if released.hid is not None else None
+            self._note(stage, hid=hid, **noted)
+            return released
+
+        return await self._send(send)
+
+    async def opened(self, hid: bytes, *, stage: str = "opened", **fields: object) -> None:
+        """Note that the desk has read (or acknowledged) a message, and owe its originator the receipt."""
+
+        def note() -> None:
+            held = self.store.held(hid)
+            if held is None or held.recalled:
+                return
+            self._incoming.note_opened(held, stage=stage, moment=self._moment(), fields=fields)
+
+        await self._turns.run(note, then=lambda _: self._owing.set())
+
+    async def portions(self, hid: bytes) -> list[HeldPortion]:
+        """Return the portions of a message that this agency holds, in order of place."""
+        return await self._turns.run(lambda: self.store.portions(hid))
+
+    async def released_to(self, hid: bytes) -> dict[str, int]:
+        """Return everybody to whom a message of ours was released and accepted, with the bits."""
+        return await self._turns.run(lambda: self.store.released_to(hid))
+
+    async def note(self, stage: str, **fields: object) -> None:
+        """Write an entry of the desk's own into the journal."""
+        await self._turns.run(lambda: self._note(stage, **fields))
+
+    async def _send(self, send: Callable[[], Released]) -> Released:
+        return await self._turns.run(send, then=self._count_released)
+
+    def _count_released(self, released: Released) -> None:
+        if released.hid is not None:
+            self._unsettled += 1
+            self._wake.set()
+
+    def _ask(self, lookup: Lookup) -> bool:
+        if not self._linked.is_set():
+            return False
+        self._control.append(lookup)
+        self._wake.set()
+        return True
+
+    def _moment(self) -> Moment:
+        return Moment(at_ms=self._clock.now_ms(), machine_ms=self._machine_clock.now_ms())
+
+    def _note(self, stage: str, **fields: object) -> None:
+        moment = self._moment()
+        with self.store.transaction():
+            self.store.journal.write(stage, at_ms=moment.at_ms, machine_ms=moment.machine_ms, **fields)

@@ -1,0 +1,55 @@
+"""The disk of a node, one call at a time: what was begun is finished, whoever waits for it.
+
+A call runs on a thread, which cannot be stopped, and what it has written is true. The end of a link cancels its tasks
+at any moment; so whoever is cancelled here still waits for the end of its call, and what follows from it still happens.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class DiskTurns:
+    """Runs calls on an executor, in the order in which they were asked for."""
+
+    def __init__(self, disk: Executor) -> None:
+        self._disk = disk
+        self._turn = asyncio.Lock()
+        self.busy = 0  # calls that are asked for and not yet done
+
+    async def run(self, call: Callable[[], T], *, then: Callable[[T], None] | None = None) -> T:
+        """Run a call and return its result.
+
+        Args:
+            call: Runs on the executor's thread, alone.
+            then: Takes the result in the loop, before the next call's turn, even if the caller is cancelled meanwhile.
+        """
+        self.busy += 1
+        try:
+            async with self._turn:
+                job = asyncio.get_running_loop().run_in_executor(self._disk, call)
+                undisturbed = await _ended(job)
+                result = job.result()
+                if then is not None:
+                    then(result)
+                if not undisturbed:
+                    raise asyncio.CancelledError
+                return result
+        finally:
+            self.busy -= 1
+
+
+async def _ended(job: asyncio.Future[T]) -> bool:
+    """Wait for the end of a job, whatever it is; returns False if the waiter was cancelled meanwhile."""
+    ended = asyncio.Event()
+    job.add_done_callback(lambda _: ended.set())
+    undisturbed = True
+    while not job.done():
+        try:
+            await ended.wait()
+        except asyncio.CancelledError:
+            undisturbed = False  # raised again once the job has ended
+    return undisturbed
