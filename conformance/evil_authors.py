@@ -33,12 +33,14 @@ def _other() -> tuple[bytes, ...]:
     return fields[0]
 
 
-def _author_rows() -> tuple[Row, ...]:
+MIXED = "parts of two honest messages must not make a third"
+ONE: dict[str, Any] = {"labels": (world.LABEL,), "readers": (("bravo", (0,)),)}
+
+
+def _signer_rows() -> tuple[Row, ...]:
     forged = "whoever can make this speaks in the originator's name"
     lost = "a key that was lost must be worth nothing from the day on that it is known"
-    mixed = "parts of two honest messages must not make a third"
     other = _other()
-    one = {"labels": (world.LABEL,), "readers": (("bravo", (0,)),)}
     return (
         ("sender_is_another", Code.TOPIC_MISMATCH, "WIRE-004", "Bravo sends what alpha signed.",
          "a recorded envelope must be worth nothing to whoever recorded it", "Substitution", plan(sender="bravo")),
@@ -61,7 +63,7 @@ def _author_rows() -> tuple[Row, ...]:
         ("signed_with_second_spelling", Code.BAD_SIG, "ENV-022", "The group order added to S.",
          "one release has one signature", "Malleable", at(signature=curve.second_spelling)),
         ("signature_zero", Code.BAD_SIG, "ENV-061", "64 zero bytes.", forged, None, at(signature=always(bytes(64)))),
-        ("header_of_another", Code.BAD_SIG, "ENV-029", "The header of another message of alpha's.", mixed,
+        ("header_of_another", Code.BAD_SIG, "ENV-029", "The header of another message of alpha's.", MIXED,
          "Substitution", at(envelope_fields=put(0, other[0]))),
         ("header_changed_after_signing", Code.BAD_SIG, "ENV-029", "One bit of the header turned after signing.",
          forged, None, at(envelope_fields=change(0, flip(-1)))),
@@ -71,7 +73,7 @@ def _author_rows() -> tuple[Row, ...]:
                                 hooks={"cosignatures": lambda old: (old[1], None)}))),
         ("cosignature_is_a_release", Code.BAD_COSIG, "ENV-021", "A release signature as a co-signature.",
          "a co-signer that never agreed", "CrossProtocol",
-         lambda: route(envelope(by=("golf", "alpha"), **one, hooks={
+         lambda: route(envelope(by=("golf", "alpha"), **ONE, hooks={
              "cosignatures": lambda _old: (sign(world.sign_pair("alpha").secret, b"sw1 release\0", bytes(64)),)}),
              sender="golf")),
         ("cosignature_of_another_message", Code.BAD_COSIG, "ENV-057", "Golf's co-signature of another message.",
@@ -83,11 +85,17 @@ def _author_rows() -> tuple[Row, ...]:
          at(header_fields=put(2, ("alpha", "zulu")), cosignatures=always((None,)))),
         ("cosigner_revoked", Code.KEY_REVOKED, "ENV-063", "A co-signer that is revoked.", lost, "Revoked",
          at(header_fields=put(2, ("alpha", "echo")), cosignatures=always((None,)))),
-        ("wraps_of_another", Code.WRAPS_HASH, "ENV-064", "The wraps of another message of alpha's.", mixed,
+    )  # fmt: skip
+
+
+def _part_rows() -> tuple[Row, ...]:
+    other = _other()
+    return (
+        ("wraps_of_another", Code.WRAPS_HASH, "ENV-064", "The wraps of another message of alpha's.", MIXED,
          "Substitution", at(envelope_fields=put(5, other[5]))),
         ("wrap_dropped", Code.WRAPS_HASH, "ENV-064", "One reader's wrap is missing.",
          "the readers are the originator's choice", None, at(wraps_hash=_hash_of_more)),
-        ("disclosures_of_another", Code.DISCLOSURE, "ENV-039", "The disclosures of another message.", mixed,
+        ("disclosures_of_another", Code.DISCLOSURE, "ENV-039", "The disclosures of another message.", MIXED,
          "Substitution", at(envelope_fields=put(4, other[4]))),
         ("disclosures_swapped", Code.DISCLOSURE, "ENV-039", "Two disclosures stand at each other's place.",
          "a label would be read as another text's", "Substitution",
@@ -95,9 +103,9 @@ def _author_rows() -> tuple[Row, ...]:
             blobs=swap)),
         ("label_lowered", Code.DISCLOSURE, "ENV-039", "The highest portion's label was lowered after sealing.",
          "a label is signed with its text", "OverWide", at(disclosed=_lower_labels)),
-        ("blob_of_another", Code.BLOB_HASH, "ENV-040", "The blobs of another message.", mixed, "Substitution",
+        ("blob_of_another", Code.BLOB_HASH, "ENV-040", "The blobs of another message.", MIXED, "Substitution",
          at(envelope_fields=put(6, other[6]))),
-        ("blobs_swapped", Code.BLOB_HASH, "ENV-040", "Two blobs changed places.", mixed, "Substitution",
+        ("blobs_swapped", Code.BLOB_HASH, "ENV-040", "Two blobs changed places.", MIXED, "Substitution",
          at(blobs=swap)),
         ("manifest_too_short", Code.BLOB_HASH, "CHK-003", "A manifest shorter than its disclosure says.",
          "chunks that nobody can name", None, at(disclosure_fields=put(3, 2))),
@@ -141,4 +149,4 @@ def _decoy_moved(listed: tuple[bytes, ...]) -> tuple[bytes, ...]:
     return tuple(item if item in used else moved for item in listed)
 
 
-enter_rows(L3, _author_rows(), op="route", base="plain")
+enter_rows(L3, (*_signer_rows(), *_part_rows()), op="route", base="plain")

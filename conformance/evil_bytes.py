@@ -1,5 +1,7 @@
 """Layer L0: bytes that two readers could take for two messages, and labels that are not quite labels."""
 
+from functools import partial
+
 from conformance.evil_book import Book, Made, drop, named, put, world
 from schemas.codec import pack
 from schemas.errors import Code
@@ -133,7 +135,7 @@ def _rows() -> None:
     }
     for name, code, received, fault, why, flag, mutation in rows:
         enter = L0.rejects(code, "unpack", req[code], base="plain_array", mutation=mutation, why=why, flag=flag)
-        enter(named(name, fault, lambda received=received: Made(received)))  # type: ignore[misc]
+        enter(named(name, fault, partial(Made, received)))
 
 
 _rows()
@@ -214,7 +216,7 @@ def _label_rows() -> None:
         enter = L0.rejects(
             Code.SHAPE, "label", req, base="label", mutation=fault[0].lower() + fault[1:-1], why=why, flag=flag
         )
-        enter(named(name, fault, lambda made=made: Made(pack(made))))  # type: ignore[misc]
+        enter(named(name, fault, partial(Made, pack(made))))
 
 
 _label_rows()

@@ -98,44 +98,49 @@ def _three_places() -> Made:
     return route(envelope(**two, hooks={"commitments": lambda listed: (*listed, decoy)}))
 
 
-def _shape_rows() -> tuple[Row, ...]:
-    fill = "a reader that fills in a default sees what was never signed"
-    kinds = "a loosely typed reader sees one value where another sees two"
-    never = "what the sender never sends must not be understood by anybody"
-    missing: tuple[Row, ...] = tuple(
-        (f"without_{name}", Code.SHAPE, "ENV-011", f"The field {name} is missing.", fill, None,
+FILL = "a reader that fills in a default sees what was never signed"
+KINDS = "a loosely typed reader sees one value where another sees two"
+NEVER = "what the sender never sends must not be understood by anybody"
+
+
+def _missing_rows() -> tuple[Row, ...]:
+    return tuple(
+        (f"without_{name}", Code.SHAPE, "ENV-011", f"The field {name} is missing.", FILL, None,
          at(envelope_fields=drop(index)))
         for index, name in enumerate(_FIELDS)
     )  # fmt: skip
-    header: tuple[Row, ...] = (
-        ("surplus_field", Code.SHAPE, "ENV-011", "An eighth field.", never, None,
+
+
+def _header_rows() -> tuple[Row, ...]:
+    return (
+        ("surplus_field", Code.SHAPE, "ENV-011", "An eighth field.", NEVER, None,
          at(envelope_fields=lambda fields: (*fields, None))),
-        ("header_as_array", Code.SHAPE, "ENV-013", "The header as an array and not as bytes.", kinds, "Type",
+        ("header_as_array", Code.SHAPE, "ENV-013", "The header as an array and not as bytes.", KINDS, "Type",
          at(envelope_fields=change(0, lambda _header: (1, "report")))),
-        ("signature_as_text", Code.SHAPE, "ENV-013", "The signature as text.", kinds, "Type",
+        ("signature_as_text", Code.SHAPE, "ENV-013", "The signature as text.", KINDS, "Type",
          at(signature=always("s" * 64))),
-        ("signature_missing", Code.SHAPE, "ENV-061", "The signature is nil.", fill, None, at(signature=always(None))),
-        ("header_trailing_byte", Code.TRAILING, "ENV-005", "A byte behind the header, inside its bytes.", never,
+        ("signature_missing", Code.SHAPE, "ENV-061", "The signature is nil.", FILL, None, at(signature=always(None))),
+        ("header_trailing_byte", Code.TRAILING, "ENV-005", "A byte behind the header, inside its bytes.", NEVER,
          "Malleable", at(header=lambda header: header + b"\xc0")),
         ("header_other_spelling", Code.NOT_CANONICAL, "ENV-010", "The header's version in two bytes.",
          "one header has one id", "Malleable", at(header=lambda header: header[:1] + b"\xcc\x01" + header[2:])),
         ("version_2", Code.VERSION, "ENV-024", "The header says version 2.",
          "a format that is not known must not be guessed at", None, at(header_fields=put(0, 2))),
-        ("version_as_text", Code.VERSION, "ENV-024", "The version as a text.", kinds, "Type",
+        ("version_as_text", Code.VERSION, "ENV-024", "The version as a text.", KINDS, "Type",
          at(header_fields=put(0, "1"))),
-        ("version_as_float", Code.VERSION, "ENV-024", "The version as 1.0.", kinds, "Type",
+        ("version_as_float", Code.VERSION, "ENV-024", "The version as 1.0.", KINDS, "Type",
          at(header_fields=put(0, 1.0))),
-        ("version_as_true", Code.VERSION, "ENV-024", "The version as true.", kinds, "Type",
+        ("version_as_true", Code.VERSION, "ENV-024", "The version as true.", KINDS, "Type",
          at(header_fields=put(0, True))),
         ("version_2_of_another_shape", Code.VERSION, "ENV-024", "Version 2, with one field only.",
          "the version is judged before a shape that may have changed with it", None,
          at(header_fields=always((2,)))),
-        ("kind_unknown", Code.SHAPE, "ENV-025", "A kind that is not known.", never, None, plan(kind="order")),
+        ("kind_unknown", Code.SHAPE, "ENV-025", "A kind that is not known.", NEVER, None, plan(kind="order")),
         ("places_3", Code.LIMIT, "ENV-026", "Three places.", "the number of places must not tell that of portions",
          None, _three_places),
         ("places_64", Code.SHAPE, "ENV-026", "64 places.", "bits for them do not fit a wrap", None,
          at(commitments=lambda listed: (*listed, *(digest(b"x", bytes([n])) for n in range(60))))),
-        ("lifetime_zero", Code.LIMIT, "ENV-027", "It expires when it is sealed.", never, None, plan(exp=world.NOW)),
+        ("lifetime_zero", Code.LIMIT, "ENV-027", "It expires when it is sealed.", NEVER, None, plan(exp=world.NOW)),
         ("lifetime_over_30_days", Code.LIMIT, "ENV-027", "A lifetime of a millisecond over 30 days.",
          "what is remembered against replay must be forgotten some day", None,
          plan(exp=world.NOW + LIFETIME_MS_MAX + 1)),
@@ -148,10 +153,13 @@ def _shape_rows() -> tuple[Row, ...]:
          at(commitments=lambda listed: (listed[0], listed[0], *listed[2:]))),
         ("header_too_long", Code.SHAPE, "ENV-088", "A header of 4,097 bytes.", "every structure is bounded", None,
          at(header=lambda header: header + bytes(4_097 - len(header)))),
-        ("time_as_float", Code.SHAPE, "ENV-012", "The time of sealing as a float.", kinds, "Type",
+        ("time_as_float", Code.SHAPE, "ENV-012", "The time of sealing as a float.", KINDS, "Type",
          at(header_fields=change(3, float))),
     )  # fmt: skip
-    rest: tuple[Row, ...] = (
+
+
+def _envelope_rows() -> tuple[Row, ...]:
+    return (
         ("cosignature_place_missing", Code.SHAPE, "ENV-058", "Two co-signers, one place.",
          "signatures would be checked against the wrong co-signer", None,
          lambda: route(envelope(by=("alpha", "golf", "charlie"), hooks={"cosignatures": lambda old: old[:1]}))),
@@ -174,17 +182,16 @@ def _shape_rows() -> tuple[Row, ...]:
         ("disclosure_label_unsorted", Code.SHAPE, "NTK-002", "A label whose list is out of order.",
          "one label has one spelling", "Malleable",
          at(disclosure_fields=change(1, lambda label: label._replace(affected=("SGP", "MYS"))))),
-        ("disclosure_field_missing", Code.SHAPE, "ENV-011", "A disclosure without the number of chunks.", fill, None,
+        ("disclosure_field_missing", Code.SHAPE, "ENV-011", "A disclosure without the number of chunks.", FILL, None,
          at(disclosure_fields=drop(3))),
         ("disclosure_salt_short", Code.SHAPE, "ENV-011", "A salt of 15 bytes.",
          "a short salt lets a withheld label be guessed", None,
          at(disclosure_fields=change(0, lambda salt: salt[:15]))),
-        ("envelope_trailing_byte", Code.TRAILING, "ENV-005", "A nil behind the envelope.", never, "Malleable",
+        ("envelope_trailing_byte", Code.TRAILING, "ENV-005", "A nil behind the envelope.", NEVER, "Malleable",
          at(envelope=lambda whole: whole + b"\xc0")),
-        ("envelope_cut_short", Code.TRUNCATED, "ENV-004", "The last byte is missing.", fill, None,
+        ("envelope_cut_short", Code.TRUNCATED, "ENV-004", "The last byte is missing.", FILL, None,
          at(envelope=lambda whole: whole[:-1])),
     )  # fmt: skip
-    return (*missing, *header, *rest)
 
 
-enter_rows(L3, _shape_rows(), op="route", base="plain")
+enter_rows(L3, (*_missing_rows(), *_header_rows(), *_envelope_rows()), op="route", base="plain")

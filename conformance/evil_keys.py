@@ -1,6 +1,7 @@
 """Layers L1 and L2: keys that must not be admitted, signatures with two spellings, blobs that open under two keys."""
 
 from collections.abc import Callable
+from functools import partial
 
 from conformance import curve
 from conformance.evil_book import Book, Made, flip, named, world
@@ -63,11 +64,11 @@ def _key_rows() -> None:
         kind = "a point of small order" if number < 8 else "another spelling of a point of small order"  # noqa: PLR2004 - eight points, six spellings
         enter = L1.rejects(Code.KEY_WEAK, "admit-sign-key", "KEY-001", base="sign_key", mutation=kind, why=small,
                            flag="WeakKey")  # fmt: skip
-        enter(named(f"sign_key_small_order_{number}", f"{kind.capitalize()}.", lambda key=encoded: Made(key)))  # type: ignore[misc]
+        enter(named(f"sign_key_small_order_{number}", f"{kind.capitalize()}.", partial(Made, encoded)))
     for number, encoded in enumerate(curve.SMALL_ORDER_U):
         enter = L1.rejects(Code.KEY_WEAK, "admit-box-key", "KEY-002", base="box_key", mutation="a u of small order",
                            why="the shared secret is zero, whoever the other end is", flag="WeakKey")  # fmt: skip
-        enter(named(f"box_key_small_order_{number}", "A u of small order.", lambda key=encoded: Made(key)))  # type: ignore[misc]
+        enter(named(f"box_key_small_order_{number}", "A u of small order.", partial(Made, encoded)))
     box = world.box_pair("alpha").public
     others: tuple[tuple[str, str, str, bytes, str], ...] = (
         ("sign_key_with_torsion", "admit-sign-key", "KEY-001", curve.with_torsion(ALPHA.public),
@@ -81,7 +82,7 @@ def _key_rows() -> None:
     for name, op, req, key, fault in others:
         enter = L1.rejects(Code.KEY_WEAK, op, req, base=op.removeprefix("admit-"), mutation=fault[:-1].lower(),
                            why="one key has one spelling, or two agencies pass for one", flag="WeakKey")  # fmt: skip
-        enter(named(name, fault, lambda key=key: Made(key)))  # type: ignore[misc]
+        enter(named(name, fault, partial(Made, key)))
 
 
 _key_rows()
@@ -236,6 +237,11 @@ def _chunked(*, take: Callable[[tuple[bytes, ...]], tuple[bytes, ...]] | None = 
     return Made(portion.blob, context, (LONG,))
 
 
+def _broken(take: Callable[[tuple[bytes, ...]], tuple[bytes, ...]]) -> Made:
+    """Give the reader other chunks than those of the manifest."""
+    return _chunked(take=take)._replace(plaintexts=None)
+
+
 def _early_end(nonces: object) -> object:
     assert isinstance(nonces, list)
     return [bytes(8) + b"\1" + bytes(15), *nonces[1:]]
@@ -263,7 +269,7 @@ def _chunk_rows() -> None:
     for name, fault, take in rows:
         enter = L2.rejects(Code.CHUNK, "open-chunked", "CHK-004", base="chunks", mutation=fault[:-1], flag="Truncation",
                            why="a reader would take a part for the whole")  # fmt: skip
-        enter(named(name, fault, lambda take=take: _chunked(take=take)._replace(plaintexts=None)))  # type: ignore[misc]
+        enter(named(name, fault, partial(_broken, take)))
 
 
 _chunk_rows()

@@ -1,5 +1,6 @@
 """Layer L4, the reader's side: numbers that repeat, jump and fall behind, and recalls of what is held."""
 
+from functools import partial
 from typing import Any
 
 from conformance.evil_audiences import L4
@@ -51,7 +52,7 @@ def _allowed() -> None:
     )  # fmt: skip
     for name, req, fault, (last, *earlier) in rows:
         enter = L4.accepts("take", req, base="numbers_in_order", mutation=fault[:-1], why=lost)
-        enter(named(name, fault, lambda last=last, earlier=earlier: _take(last, *earlier)))  # type: ignore[misc]
+        enter(named(name, fault, partial(_take, last, *earlier)))
 
 
 def _recall_of(name: str) -> dict[str, Any]:

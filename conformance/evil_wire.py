@@ -1,5 +1,6 @@
 """Layer L5: frames, announcements of box keys, community bundles and verdicts."""
 
+from functools import partial
 from typing import Any
 
 from conformance import curve
@@ -228,7 +229,7 @@ def _bundle_controls() -> None:
     )
     for name, req, fault, context in rows:
         enter = L5.accepts("bundle", req, base="bundle", mutation=fault[:-1], why=why)
-        enter(named(name, fault, lambda context=context: Made(_bundle("north", "west"), context)))  # type: ignore[misc]
+        enter(named(name, fault, partial(Made, _bundle("north", "west"), context)))
 
 
 _bundle_controls()

@@ -21,7 +21,7 @@ from policy.decide import decide
 from policy.verdict import Action
 from schemas.bundle import Authority, TrustRoot
 from schemas.codec import pack, read_shape, unpack
-from schemas.errors import Code, NotForMeError, RemoteError, Stage
+from schemas.errors import Code, NotForMeError, RemoteError, Stage, UsageError
 from schemas.frames import Announcement, VerdictMessage, read_down_frame, read_up_frame
 from schemas.label import read_label
 from schemas.limits import FRAME_BYTES_MAX
@@ -43,12 +43,12 @@ def judge(vector: Vector) -> Outcome:
     """Judge one vector.
 
     Raises:
-        NotImplementedError: If this implementation does not know the operation.
+        UsageError: If this implementation does not know the operation.
     """
     operation = OPERATIONS.get(vector.op)
     if operation is None:
         msg = f"the operation {vector.op} is not known"
-        raise NotImplementedError(msg)
+        raise UsageError(msg, remedy="take the vectors of the specification's version that you have")
     try:
         return operation(vector.input, vector.context)
     except NotForMeError:

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from conformance.reference import judge
 from conformance.vectors import FOLDER, Outcome, Vector, VectorFile, every_vector, read_folder
-from schemas.errors import InputError
+from schemas.errors import InputError, UsageError
 
 NOTHING_RELEASED: Final = sha256(b"").hexdigest()
 Judge = Callable[[Vector], Outcome]
@@ -64,8 +64,8 @@ def run_vector(vector: Vector, judge_one: Judge = judge) -> Finding:
     """Run one vector; whatever the implementation does, there is a finding."""
     try:
         got = judge_one(vector)
-    except NotImplementedError as error:
-        return Finding(vector=vector, mark=Mark.UNTESTABLE, got=None, text=str(error) or "not supported")
+    except UsageError as error:
+        return Finding(vector=vector, mark=Mark.UNTESTABLE, got=None, text=str(error))
     except Exception as error:  # noqa: BLE001 - any exception of the implementation under test is a crash, and told so
         return Finding(vector=vector, mark=Mark.CRASH, got=None, text=f"{type(error).__name__}: {error}")
     return compare(vector, got)
