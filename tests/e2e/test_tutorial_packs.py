@@ -1,4 +1,4 @@
-"""The tutorials, held to what they show: their blocks are the pack's text, and the pack plays as they say it does."""
+"""The tutorials and how-tos, held to what they show: blocks are what is read, and packs play as the pages say."""
 
 import re
 from collections.abc import Callable
@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from agencies.intake.intake import IntakeDefaults, read_bytes
+from console.report_file import read_report
 from policy.community import Community
 from scenarios.catalogue import find_pack
 from scenarios.engine import prepared
@@ -21,6 +23,9 @@ TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial"
 PACKS = sorted((TUTORIAL / "packs").glob("*.yaml"))
 WRITE = (TUTORIAL / "write-a-pack.md").read_text(encoding="utf-8")
 FIRST = (TUTORIAL / "first-exercise.md").read_text(encoding="utf-8")
+HOW_TO = TUTORIAL.parent / "how-to"
+SHARE = (HOW_TO / "share-a-file.md").read_text(encoding="utf-8")
+SEVERAL = (HOW_TO / "several-machines.md").read_text(encoding="utf-8")
 PAPER_LOCK = TUTORIAL / "packs" / "paper-lock.yaml"
 SANITISED_VERSION = "\n  - id: S4\n"  # what step 8 adds
 
@@ -122,3 +127,25 @@ def test_the_rule_gap_of_the_shipped_exercise_closes_as_the_first_tutorial_says(
     assert ["rule-gap"] == [finding.code for finding in lint_path(find_pack("strait-lantern"))]
     assert () == lint_path(widened)
     assert () == lint_path(narrowed)
+
+
+def test_the_files_to_be_shared_become_the_portions_that_the_page_shows() -> None:
+    bundle, event = blocks(SHARE, "json")
+    defaults = IntakeDefaults(originator="mys-cert")
+
+    read = [read_bytes(text.encode(), name="file.json", defaults=defaults) for text in (bundle, event)]
+
+    assert [["AMBER+STRICT", "GREEN"], ["AMBER+STRICT", "AMBER"]] == [
+        [portion.label.tlp for portion in each.report.portions] for each in read
+    ]
+    assert all(portion.content.title in SHARE for each in read for portion in each.report.portions)
+
+
+def test_the_report_of_the_page_on_several_machines_can_be_sent() -> None:
+    (text,) = blocks(SEVERAL, "yaml")
+    pack = load_pack(PAPER_LOCK)
+    community = Community.compile(enrol(pack, entropy=SystemEntropy()).bundle)
+
+    report = read_report(text.encode(), "report.yaml", community=community, now_ms=pack.start_ms)
+
+    assert ["GREEN", "RED"] == [portion.label.tlp for portion in report.portions]
