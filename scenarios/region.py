@@ -28,9 +28,12 @@ from broker.server import MqttServer
 from broker.service import BrokerService
 from broker.store import Store
 from scenarios.enrolment import ROUTER, Community
-from schemas.errors import CapacityError, LinkError
+from schemas.bundle import Bundle
+from schemas.errors import CapacityError, LinkError, SandiwaraError
 from sealing.entropy import Entropy
+from sealing.statements import read_bundle
 from transport.clock import Clock, SystemClock
+from transport.failures import first_of
 from transport.link import Connect
 from transport.mqtt import MqttAddress, mqtt_connect
 
@@ -109,9 +112,47 @@ async def running_region(
 
     Raises:
         LinkError: If a node finds no link.
-        StoreError: If a database cannot be opened.
+        StoreError: If a database cannot be opened, or a disk is full; whatever ends the region comes out as itself,
+            however many tasks end with it.
         ListenError: If no port is free.
     """
+    try:
+        async with _region(
+            community,
+            folder=folder,
+            world=world,
+            on_arrival=on_arrival,
+            agencies=agencies,
+            shape=shape,
+            timings=timings,
+        ) as region:
+            yield region
+    except BaseExceptionGroup as group:
+        raise _one_of(group) from None
+
+
+def _one_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the error of a region that people are to read: the first that was raised on purpose, or the only one."""
+    known = first_of(group, SandiwaraError)
+    if known is not None:
+        return known
+    only: BaseException = group
+    while isinstance(only, BaseExceptionGroup) and len(only.exceptions) == 1:
+        only = only.exceptions[0]
+    return only
+
+
+@asynccontextmanager
+async def _region(
+    community: Community,
+    *,
+    folder: Path,
+    world: World,
+    on_arrival: Callable[[str, Arrival], None],
+    agencies: Iterable[str] | None,
+    shape: Callable[[str, Connect], Connect] | None,
+    timings: NodeTimings,
+) -> AsyncGenerator[Region, None]:
     chosen = sorted(community.rings if agencies is None else agencies)
     passwords = {agency: world.entropy.take(18).hex() for agency in chosen}
     async with AsyncExitStack() as stack:
@@ -135,10 +176,13 @@ async def running_region(
                 on_arrival=partial(on_arrival, agency),
                 timings=timings,
             )
-        await _start(tuple(nodes.values()), stack)
         region = Region(community=community, nodes=nodes, broker=service, store=store, port=address.port)
-        await region.quiet(limit_s=_LINK_LIMIT_S)
-        yield region
+        async with asyncio.TaskGroup() as tasks:
+            over = asyncio.Event()
+            await _start(tuple(nodes.values()), tasks, over)
+            await region.quiet(limit_s=_LINK_LIMIT_S)
+            yield region
+            over.set()
 
 
 def _open_stores(folder: Path, agencies: list[str], disk: Executor, stack: AsyncExitStack) -> list[NodeStore]:
@@ -154,14 +198,19 @@ def _open_stores(folder: Path, agencies: list[str], disk: Executor, stack: Async
     return [future.result() for future in opening]
 
 
-async def _start(nodes: tuple[Node, ...], stack: AsyncExitStack) -> None:
+async def _run(node: Node, over: asyncio.Event) -> None:
+    async with node.running():
+        await over.wait()
+
+
+async def _start(nodes: tuple[Node, ...], tasks: asyncio.TaskGroup, over: asyncio.Event) -> None:
     """Start the nodes in waves, each when the one before it has logged in: the server drops a crowd of strangers."""
     try:
         async with asyncio.timeout(_LINK_LIMIT_S):
             for first in range(0, len(nodes), _LOGINS_AT_ONCE):
                 wave = nodes[first : first + _LOGINS_AT_ONCE]
                 for node in wave:
-                    await stack.enter_async_context(node.running())
+                    tasks.create_task(_run(node, over), name=f"{node.agency}-node")
                 for node in wave:
                     await node.linked()
     except TimeoutError as error:
@@ -172,9 +221,10 @@ async def _start(nodes: tuple[Node, ...], stack: AsyncExitStack) -> None:
 def make_broker(community: Community, store: Store, passwords: dict[str, str], world: World) -> BrokerService:
     """Make the broker of a region, on a database that may be new or from before a restart."""
     limits = QuotaLimits()
-    core = RouterCore(identity=Identity(router=ROUTER, signer=community.router), bundle=community.bundle)
     with store.transaction():
         store.holdings.write_bundle(community.bundle.version, community.signed_bundle)
+    bundle = _in_force(community, store.holdings.bundles()[-1][1], world)
+    core = RouterCore(identity=Identity(router=ROUTER, signer=community.router), bundle=bundle)
 
     def authenticator(credentials: Credentials) -> str | None:
         expected = passwords.get(credentials.client_id)
@@ -192,6 +242,14 @@ def make_broker(community: Community, store: Store, passwords: dict[str, str], w
     )
 
 
+def _in_force(community: Community, kept: bytes | None, world: World) -> Bundle:
+    """Return the newest bundle: a folder that is used again may hold a later one, and nobody goes back."""
+    if kept is None:
+        return community.bundle
+    later = read_bundle(kept, root=community.root, now_ms=world.clock.now_ms())
+    return max(community.bundle, later, key=lambda bundle: bundle.version)
+
+
 def make_node(
     community: Community,
     store: NodeStore,
@@ -203,8 +261,9 @@ def make_node(
     timings: NodeTimings,
 ) -> Node:
     """Make one agency's node, on a database that may be new or from before a restart."""
+    bundle = _in_force(community, store.signed_bundle(), world)
     return Node(
-        core=NodeCore(keys=Keys(community.rings[store.agency]), bundle=community.bundle),
+        core=NodeCore(keys=Keys(community.rings[store.agency]), bundle=bundle),
         root=community.root,
         store=store,
         disk=disk,
@@ -213,6 +272,6 @@ def make_node(
         machine_clock=world.machine_clock,
         entropy=world.entropy,
         on_arrival=on_arrival,
-        keep_keys=lambda _ring: None,  # the keys of a region in one process last as long as it does
+        keep_keys=lambda ring: community.rings.update({ring.name: ring}),  # they last as long as the community does
         timings=timings,
     )
