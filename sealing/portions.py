@@ -74,7 +74,7 @@ def seal_portion(
         inline_bytes_max: Above this the portion travels in chunks.
 
     Raises:
-        SealError: If the content is larger than CONTENT_BYTES_MAX.
+        SealError: If the content is larger than CONTENT_BYTES_MAX, or the label takes more than a disclosure holds.
     """
     if len(plaintext) > CONTENT_BYTES_MAX:
         msg = f"a portion of {len(plaintext)} bytes, where {CONTENT_BYTES_MAX} are the most"
@@ -93,6 +93,9 @@ def seal_portion(
         )
         blob = key_commitment + b"".join(chunk_hash(chunk) for chunk in chunks)
     disclosure = pack((entropy.take(SALT_BYTES), label, digest(PERSON_BLOB, blob), len(chunks)))
+    if len(disclosure) > DISCLOSURE_BYTES_MAX:
+        msg = f"a label that makes a disclosure of {len(disclosure)} bytes, where {DISCLOSURE_BYTES_MAX} are the most"
+        raise SealError(msg, remedy="name groups in place of their members, or fewer compartments and caveats")
     return SealedPortion(
         place=place,
         label=label,

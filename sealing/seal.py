@@ -21,6 +21,7 @@ from schemas.limits import (
     PORTION_PLACES,
     PORTIONS_MAX,
     PROTOCOL_VERSION,
+    SIGNERS_MAX,
     WRAPS_MAX,
 )
 from sealing.entropy import Entropy, shuffled
@@ -100,7 +101,8 @@ def seal(
         ref: The id of what this message corrects, recalls, answers or asks about.
 
     Raises:
-        SealError: If there are too many portions, they are too large, or the lifetime is not allowed.
+        SealError: If there are too many portions, they or their labels are too large, a signer is named twice, or the
+            lifetime is not allowed. A router would refuse such a message without a verdict, being unable to read it.
     """
     if len(contents) > PORTIONS_MAX:
         msg = f"{len(contents)} portions, where {PORTIONS_MAX} are the most"
@@ -108,6 +110,9 @@ def seal(
     if not 0 < exp - ts <= LIFETIME_MS_MAX:
         msg = f"a lifetime of {exp - ts} ms, where 1 to {LIFETIME_MS_MAX} are allowed"
         raise SealError(msg, remedy="choose an expiry within 30 days")
+    if not 0 < len(by) <= SIGNERS_MAX or len(set(by)) != len(by):
+        msg = f"{len(by)} signers, where 1 to {SIGNERS_MAX} different ones are allowed"
+        raise SealError(msg, remedy="name the originator first, then each co-signer once")
     count = next(places for places in PORTION_PLACES if places >= len(contents))
     places = shuffled(entropy, count)
     seed = entropy.take(DECOY_SEED_BYTES)
@@ -149,11 +154,19 @@ def release(
         with_blobs: False for a re-release, since the router holds the blobs.
 
     Raises:
-        SealError: If there are no or too many readers, or the envelope would be too large.
+        SealError: If there are no or too many readers, one is named twice, the co-signatures are not as many as the
+            co-signers, or the envelope would be too large.
     """
     if not 0 < len(readers) <= WRAPS_MAX:
         msg = f"{len(readers)} readers, where 1 to {WRAPS_MAX} are allowed in one release"
         raise SealError(msg, remedy="release in several parts")
+    if len({reader.to for reader in readers}) != len(readers):
+        msg = "a reader is named twice in one release"
+        raise SealError(msg, remedy="join what the reader gets into one wrap")
+    cosigned = (None,) * (len(sealed.by) - 1) if cosignatures is None else cosignatures
+    if len(cosigned) != len(sealed.by) - 1:
+        msg = f"{len(cosigned)} places for co-signatures, where {len(sealed.by) - 1} co-signers are named"
+        raise SealError(msg, remedy="give one place for each, None while it is still asked for")
     wraps = pack([_wrap(sealed, reader) for reader in readers])
     wraps_hash = digest(PERSON_WRAPS, wraps)
     by_place = sorted(sealed.portions, key=lambda portion: portion.place)
@@ -162,7 +175,7 @@ def release(
             sealed.header,
             wraps_hash,
             sign(signer.secret, SIGN_RELEASE, sealed.hid + wraps_hash),
-            cosignatures or (None,) * (len(sealed.by) - 1),
+            cosigned,
             (sealed.seed, [(portion.place, portion.disclosure) for portion in by_place]),
             wraps,
             [portion.blob for portion in by_place] if with_blobs else (),

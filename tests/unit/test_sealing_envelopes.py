@@ -100,6 +100,24 @@ def test_a_release_is_to_one_reader_at_least_and_a_thousand_at_most(count: int) 
         release(sealed(), readers, signer=world.sign_pair("alpha"))
 
 
+def test_what_a_router_could_not_even_read_is_not_made() -> None:
+    """It would be refused without a verdict, and its author would send it for ever."""
+    for by in ((), ("alpha", "alpha"), ("alpha", "golf", "golf"), tuple(f"agency-{number}" for number in range(17))):
+        with pytest.raises(SealError, match="signers"):
+            sealed(by=by)
+    assert 16 == len(sealed(by=tuple(f"agency-{number}" for number in range(16))).by)
+    with pytest.raises(SealError, match="twice"):
+        released(sealed(), reader(), reader(bits=0))
+    for cosignatures in ((), (None, None)):
+        with pytest.raises(SealError, match="co-signatures"):
+            released(sealed(by=("alpha", "golf")), cosignatures=cosignatures)
+    wide = world.LABEL._replace(rel=tuple(f"an-agency-with-a-long-name-{number:04d}" for number in range(64)))
+    wider = wide._replace(exclude=wide.rel, compartments=tuple(f"C{'O' * 60}{number:02d}" for number in range(64)))
+    assert 1 == len(sealed([(wide, b"text")]).portions)
+    with pytest.raises(SealError, match="a label that makes a disclosure"):
+        sealed([(wider, b"text")])
+
+
 def test_what_is_inline_is_kept_to_half_an_envelope() -> None:
     """Portions that would not fit together go in chunks, the largest first, until nothing is inline."""
     for count, size in ((2, INLINE_BYTES_MAX - 1), (8, 20_000), (32, 5_000), (32, 4_095)):
