@@ -7,14 +7,17 @@ a fault in how they write cannot hide itself in how they are read (docs/spec/aud
 import json
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 
 _DEPTH_MAX: Final = 16
 _FILE_BYTES_MAX: Final = 2 * 1024**3  # a log of ten million leaves; beyond this it is cut at checkpoints first
 _DASH: Final = "\u2014 "
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,13 +126,18 @@ class Unpacker:
 
     def _value(self, depth: int) -> Any:
         lead = self._take(1)[0]
-        match lead:
-            case _ if lead <= 0x7F:
+        match lead >> 4:
+            case 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7:
                 return lead
-            case _ if 0x90 <= lead <= 0x9F:
+            case 9:
                 return self._array(lead & 0x0F, depth)
-            case _ if 0xA0 <= lead <= 0xBF:
+            case 10 | 11:
                 return self._text(lead & 0x1F)
+            case _:
+                return self._long_value(lead, depth)
+
+    def _long_value(self, lead: int, depth: int) -> Any:
+        match lead:
             case 0xC0:
                 return None
             case 0xC4 | 0xC5 | 0xC6:
@@ -287,3 +295,33 @@ def _text(received: bytes, offset: int) -> str:
 
 def _refuse(text: str, *, offset: int = 0) -> NoReturn:
     raise UnreadableError(text, offset=offset)
+
+
+@dataclass(slots=True)
+class Audit:
+    """One run over one folder: what it trusts, and what it has found so far."""
+
+    folder: Path
+    keys: Keys
+    findings: list[Finding] = field(default_factory=list)
+    cosignatures: int = 0
+    cosigned_leaves: int = 0
+
+    def add(self, fault: str, file: str, where: tuple[int, int], who: str, text: str) -> None:
+        """Note what is wrong; ``where`` is offset and length."""
+        offset, length = where
+        self.findings.append(Finding(fault=fault, file=file, offset=offset, length=length, who=who, text=text))
+
+    def read(self, file: str, who: str, reader: Callable[[bytes], T]) -> T | None:
+        """Read a file; None, and a finding, where it cannot be."""
+        received = b""
+        try:
+            received = read_bytes(self.folder / file)
+            return reader(received)
+        except UnreadableError as error:
+            self.add("unreadable", file, (0, len(received)), who, f"{error} at byte {error.offset}")
+            return None
+
+    def names(self, folder: str, suffix: str) -> list[str]:
+        """Return the files of a kind, in order of their names."""
+        return sorted(path.name.removesuffix(suffix) for path in (self.folder / folder).glob(f"*{suffix}"))

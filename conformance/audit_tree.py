@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b, sha256
 from typing import Any, Final, NamedTuple
 
-from conformance.audit_reading import Finding, UnreadableError, Unpacker
+from conformance.audit_reading import Finding, Unpacker, UnreadableError
 
 LEAVES_FILE: Final = "leaves.bin"
 OPENINGS_FILE: Final = "openings.bin"
@@ -31,15 +31,28 @@ class Opening(NamedTuple):
     length: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Tree:
-    """What was found: the root of each size that was asked for, and the statements."""
+    """What was found: how many leaves are here, the root of each size that was asked for, and the statements."""
 
-    size: int = 0
+    size: int
+    router: str
+    known: int = 0  # leaves that are here, or whose hash is
     roots: dict[int, bytes] = field(default_factory=dict)
     openings: list[Opening] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
-    stated: int = 0  # how many leaves the tree file knows of
+
+    def add(self, fault: str, file: str, where: tuple[int, int], text: str, leaf: int) -> None:
+        """Note what is wrong; ``where`` is offset and length."""
+        if len(self.findings) < _FINDINGS_MAX:
+            offset, length = where
+            self.findings.append(
+                Finding(fault=fault, file=file, offset=offset, length=length, who=self.router, text=text, leaf=leaf)
+            )
+
+    def openings_end(self) -> int:
+        """Return where the statements end."""
+        return self.openings[-1].offset + self.openings[-1].length if self.openings else 0
 
 
 def node(left: bytes, right: bytes) -> bytes:
@@ -67,37 +80,60 @@ def read_tree(leaves: bytes, openings: bytes, tree: bytes, *, sizes: frozenset[i
         sizes: Those of the checkpoints; their roots are wanted.
         router: Whose log it is.
     """
-    found = Tree(size=len(leaves) // _ENTRY_BYTES)
-    found.openings = _read_openings(openings, found.findings, router)
+    found = Tree(size=len(leaves) // _ENTRY_BYTES, router=router)
+    found.openings = _read_openings(openings, found)
     rows = _Rows(tree)
-    found.stated = rows.count
+    entries = [leaves[at * _ENTRY_BYTES : (at + 1) * _ENTRY_BYTES] for at in range(found.size)]
+    signed = _judge_leaves(entries, rows, found)
+    found.known = len(signed)
+    _judge_ends(leaves, found, rows, len(tree))
+    _compute(signed, rows, found, sizes)
+    return found
+
+
+def _judge_leaves(entries: list[bytes], rows: "_Rows", found: Tree) -> list[bytes]:
+    """Match entries to the tree, leaf by leaf; returns the leaf hashes to go on with, the tree's where they differ."""
+    hashes = [sha256(b"\x00" + entry[2:]).digest() for entry in entries]
+    hashes += [b"", b""]
+    signed: list[bytes] = []
+    at = 0
+    for number in range(rows.count):
+        want = rows.leaf(number)
+        # One entry too few or too many shows by its neighbour's being in its place; two swapped ones do not.
+        odd = at < len(entries) and hashes[at] != want
+        if odd and hashes[at + 1] == want and hashes[at] != rows.leaf(number + 1):
+            found.add("forged", LEAVES_FILE, (at * _ENTRY_BYTES, _ENTRY_BYTES), "an entry that is in no tree", number)
+            at += 1
+        elif at >= len(entries) or (odd and hashes[at] == rows.leaf(number + 1) and hashes[at + 1] != want):
+            found.add("dropped", LEAVES_FILE, (at * _ENTRY_BYTES, 0), "the leaf is missing here", number)
+            signed.append(want)
+            continue
+        opening = found.openings[number] if number < len(found.openings) else None
+        signed.append(_judge_leaf(number, at, entries[at], opening, rows=rows, found=found))
+        at += 1
+    for extra in range(at, len(entries)):
+        signed.append(hashes[extra])
+        found.add("dropped", TREE_FILE, (rows.end, 0), "no hash of this leaf is in the tree", extra)
+    return signed
+
+
+def _compute(signed: list[bytes], rows: "_Rows", found: Tree, sizes: frozenset[int]) -> None:
+    """Compute the tree over the leaves, compare the hashes of its nodes, and keep the roots that are wanted."""
     peaks: list[bytes] = []
     if 0 in sizes:
-        found.roots[0] = fold([])
-    for number in range(found.size):
-        entry = leaves[number * _ENTRY_BYTES : (number + 1) * _ENTRY_BYTES]
-        here = sha256(b"\x00" + entry[2:]).digest()
-        opening = found.openings[number] if number < len(found.openings) else None
-        if opening is None or entry[len(_HEAD) :] != opening.commitment or not entry.startswith(_HEAD):
-            # Computed as it was signed, so that one changed entry is one finding and no more.
-            here = _judge_leaf(number, entry, here, opening, rows, found, router)
-        elif here != rows.leaf(number):
-            _add(found, "changed", TREE_FILE, rows.offset(number), _HASH_BYTES, router, "another hash than its leaf's", number)
-        peaks.append(here)
-        level, index = 1, number
+        found.roots[0] = fold(peaks)
+    for number, leaf in enumerate(signed):
+        here, index, level = leaf, number, 1
         while index & 1:
-            right, left = peaks.pop(), peaks.pop()
-            here = node(left, right)
-            if rows.at(number, level) != here:
-                offset = rows.offset(number) + level * _HASH_BYTES
-                _add(found, "changed", TREE_FILE, offset, _HASH_BYTES, router, "another hash than that of its two parts", number)
-            peaks.append(here)
+            here = node(peaks.pop(), here)
+            if rows.at(number, level) != here and number < rows.count:
+                where = (rows.offset(number) + level * _HASH_BYTES, _HASH_BYTES)
+                found.add("changed", TREE_FILE, where, "another hash than that of its two parts", number)
             index >>= 1
             level += 1
+        peaks.append(here)
         if number + 1 in sizes:
             found.roots[number + 1] = fold(peaks)
-    _judge_ends(leaves, found, rows, len(tree), router)
-    return found
 
 
 class _Rows:
@@ -131,45 +167,49 @@ class _Rows:
         return self._places.get(leaf)
 
 
-def _judge_leaf(
-    number: int, entry: bytes, here: bytes, opening: Opening | None, rows: _Rows, found: Tree, router: str
-) -> bytes:
+def _judge_leaf(number: int, at: int, entry: bytes, opening: Opening | None, *, rows: _Rows, found: Tree) -> bytes:
     """Say which of entry, opening and hash is the odd one out; returns the hash to go on with."""
+    here = sha256(b"\x00" + entry[2:]).digest()
     signed = rows.leaf(number)
-    offset = number * _ENTRY_BYTES
+    where = (at * _ENTRY_BYTES, _ENTRY_BYTES)
     if opening is None:
-        _add(found, "dropped", OPENINGS_FILE, _end(found), 0, router, "no statement opens this leaf", number)
+        found.add("dropped", OPENINGS_FILE, (found.openings_end(), 0), "no statement opens this leaf", number)
         return here
-    said = sha256(b"\x00" + _HEAD[2:] + opening.commitment).digest()
-    if here == signed and entry[:2] == _HEAD[:2]:
+    framed = entry.startswith(_HEAD)
+    opens = framed and entry[len(_HEAD) :] == opening.commitment
+    if opens and here == signed:
+        return here
+    if opens:
+        found.add("changed", TREE_FILE, (rows.offset(number), _HASH_BYTES), "another hash than its leaf's", number)
+        return here
+    if here == signed and framed:
         text = "the statement, or its key, is not what the leaf commits to"
-        _add(found, "changed", OPENINGS_FILE, opening.offset, opening.length, router, text, number)
+        found.add("changed", OPENINGS_FILE, (opening.offset, opening.length), text, number)
         return here
     place = rows.place_of(here)
-    if place is not None and place != number and entry.startswith(_HEAD):
-        _add(found, "reordered", LEAVES_FILE, offset, _ENTRY_BYTES, router, f"stands where leaf {place} should", number)
-    elif said == signed:
-        _add(found, "changed", LEAVES_FILE, offset, _ENTRY_BYTES, router, "not what statement and tree say", number)
+    if place is not None and place != number and framed:
+        found.add("reordered", LEAVES_FILE, where, f"the leaf that belongs at {place}", number)
+    elif sha256(b"\x00" + _HEAD[2:] + opening.commitment).digest() == signed:
+        found.add("changed", LEAVES_FILE, where, "not what statement and tree say", number)
     else:
-        text = "entry, statement and tree each say something else"
-        _add(found, "changed", LEAVES_FILE, offset, _ENTRY_BYTES, router, text, number)
-    return signed or here
+        found.add("changed", LEAVES_FILE, where, "entry, statement and tree each say something else", number)
+    return signed
 
 
-def _judge_ends(leaves: bytes, found: Tree, rows: _Rows, tree_bytes: int, router: str) -> None:
+def _judge_ends(leaves: bytes, found: Tree, rows: _Rows, tree_bytes: int) -> None:
     rest = len(leaves) % _ENTRY_BYTES
     if rest:
-        _add(found, "changed", LEAVES_FILE, len(leaves) - rest, rest, router, "no whole leaf at the end", found.size)
-    if len(found.openings) > found.size:
-        opening = found.openings[found.size]
-        text = f"{len(found.openings) - found.size} statements more than leaves"
-        _add(found, "dropped", LEAVES_FILE, len(leaves) - rest, 0, router, text, opening.number)
-    if rows.count != found.size or rows.end != tree_bytes:
-        text = f"hashes of {rows.count} leaves where there are {found.size}"
-        _add(found, "dropped", TREE_FILE, tree_bytes, 0, router, text, min(rows.count, found.size))
+        found.add("changed", LEAVES_FILE, (len(leaves) - rest, rest), "no whole leaf at the end", found.size)
+    if len(found.openings) > max(found.size, rows.count):
+        opening = found.openings[max(found.size, rows.count)]
+        found.add("dropped", LEAVES_FILE, (len(leaves) - rest, 0), "a statement without its leaf", opening.number)
+    if rows.end != tree_bytes:
+        found.add(
+            "changed", TREE_FILE, (rows.offset(rows.count - 1), tree_bytes), "no whole row at the end", rows.count - 1
+        )
 
 
-def _read_openings(received: bytes, findings: list[Finding], router: str) -> list[Opening]:
+def _read_openings(received: bytes, found: Tree) -> list[Opening]:
     openings: list[Opening] = []
     at, number = 0, 0
     while at < len(received):
@@ -177,15 +217,11 @@ def _read_openings(received: bytes, findings: list[Finding], router: str) -> lis
         size = int.from_bytes(received[begin - 2 : begin], "big")
         statement = received[begin : begin + size]
         if begin > len(received) or len(statement) != size:
-            findings.append(
-                Finding(
-                    fault="changed", file=OPENINGS_FILE, offset=at, length=len(received) - at, who=router,
-                    text="a statement that ends before it is complete", leaf=number,
-                )
-            )  # fmt: skip
+            where = (at, len(received) - at)
+            found.add("changed", OPENINGS_FILE, where, "a statement that ends before it is complete", number)
             break
-        key = received[at : at + _KEY_BYTES]
         message = number.to_bytes(8, "big") + statement
+        key = received[at : at + _KEY_BYTES]
         commitment = blake2b(message, digest_size=32, key=key, person=b"sw1 leaf").digest()
         openings.append(Opening(number, commitment, _read_statement(statement), at, begin + size - at))
         at = begin + size
@@ -199,17 +235,6 @@ def _read_statement(statement: bytes) -> tuple[Any, ...] | None:
     except UnreadableError:
         return None  # the commitment tells whether the router wrote it so; then reconciling names it
     return value if isinstance(value, tuple) and value and isinstance(value[0], str) else None
-
-
-def _end(found: Tree) -> int:
-    return found.openings[-1].offset + found.openings[-1].length if found.openings else 0
-
-
-def _add(found: Tree, fault: str, file: str, offset: int, length: int, who: str, text: str, leaf: int) -> None:
-    if len(found.findings) < _FINDINGS_MAX:
-        found.findings.append(
-            Finding(fault=fault, file=file, offset=offset, length=length, who=who, text=text, leaf=leaf)
-        )
 
 
 def climb(old_size: int, size: int, old_root: bytes, proof: list[bytes]) -> tuple[bytes, bytes] | None:

@@ -1,0 +1,225 @@
+"""The router's leaves against the agencies' own journals: who sent, who may have, who got, who said so.
+
+The log proves that nothing in it was changed; it cannot prove that what it says is true or whole. For that each party's
+own record is laid beside it. A message that one side knows and the other does not is unexplained, and the finding says
+which of the two would have to be lying.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from conformance.audit_reading import Finding
+from conformance.audit_tree import OPENINGS_FILE, Opening
+
+_FINDINGS_MAX: Final = 256
+# Kinds that are answered by no receipt of their own; a recall is answered for the message that it recalls.
+_UNRECEIPTED: Final = frozenset({"receipt", "recall"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalEntry:
+    """One line of an agency's journal, and where it stands."""
+
+    file: str
+    offset: int
+    length: int
+    stage: str
+    fields: Mapping[str, Any]
+
+
+Journals = Mapping[str, tuple[JournalEntry, ...]]
+_Pair = tuple[str, str]  # message and reader
+
+
+@dataclass(slots=True)
+class _Logged:
+    """What the leaves say, each with its opening."""
+
+    admitted: dict[str, tuple[str, str, Opening]] = field(default_factory=dict)  # hid: originator, kind
+    decided: dict[_Pair, tuple[int, Opening]] = field(default_factory=dict)  # bits of all releases
+    delivered: dict[_Pair, Opening] = field(default_factory=dict)
+    cancelled: set[_Pair] = field(default_factory=set)
+    last_dseq: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Told:
+    """What the journals say."""
+
+    accepted: dict[str, tuple[str, JournalEntry]] = field(default_factory=dict)  # hid: whose outbox
+    refused: set[str] = field(default_factory=set)
+    audience: dict[str, dict[str, int]] = field(default_factory=dict)
+    released: dict[str, JournalEntry] = field(default_factory=dict)
+    arrived: dict[_Pair, tuple[int, str, JournalEntry]] = field(default_factory=dict)  # bits, kind
+    judged: set[_Pair] = field(default_factory=set)  # arrivals that were not taken up
+    opened: set[_Pair] = field(default_factory=set)
+    receipts: dict[_Pair, tuple[str, JournalEntry]] = field(default_factory=dict)  # who holds it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciled:
+    """What came of it: what is unexplained, and how much was compared."""
+
+    findings: tuple[Finding, ...]
+    messages: int
+    outstanding: int  # decided, and neither delivered nor cancelled: it waits for its reader
+
+
+def reconcile(openings: list[Opening], journals: Journals, *, router: str) -> Reconciled:
+    """Lay the log beside the journals.
+
+    Args:
+        openings: Of all leaves.
+        journals: By agency.
+        router: Whose log it is.
+    """
+    logged, told = _Logged(), _Told()
+    findings: list[Finding] = []
+    for opening in openings:
+        if opening.statement is not None:
+            findings += _take_leaf(opening, opening.statement, logged, router)
+    for agency, entries in journals.items():
+        for entry in entries:
+            try:
+                _take_entry(agency, entry, told)
+            except (KeyError, TypeError, AttributeError):
+                findings.append(_at_entry(entry, "unreadable", agency, f"an entry {entry.stage!r} of another shape"))
+    for found in (
+        _outboxes(logged, told, journals, router),
+        _audiences(logged, told, router),
+        _arrivals(logged, told, journals, router),
+        _receipts(logged, told, journals),
+    ):
+        findings += found
+    outstanding = sum(pair not in logged.delivered and pair not in logged.cancelled for pair in logged.decided)
+    return Reconciled(findings=tuple(findings[:_FINDINGS_MAX]), messages=len(logged.admitted), outstanding=outstanding)
+
+
+def _take_leaf(opening: Opening, statement: tuple[Any, ...], logged: _Logged, router: str) -> Iterator[Finding]:
+    match statement:
+        case ("admitted", _, bytes(hid), originator, kind, *_):
+            logged.admitted[hid.hex()] = (originator, kind, opening)
+        case ("decided", _, bytes(hid), reader, _, int(bits)):
+            before = logged.decided.get((hid.hex(), reader))
+            logged.decided[hid.hex(), reader] = (bits | (before[0] if before else 0), before[1] if before else opening)
+        case ("delivered", _, bytes(hid), reader, int(dseq)):
+            logged.delivered[hid.hex(), reader] = opening
+            # A reader's deliveries are numbered, and acked in the order of their numbers.
+            if dseq <= logged.last_dseq.get(reader, 0):
+                yield _at_leaf(opening, "reordered", router, f"delivery {dseq} to {reader} stands after a later one")
+            logged.last_dseq[reader] = max(dseq, logged.last_dseq.get(reader, 0))
+        case ("cancelled", _, bytes(hid), reader):
+            logged.cancelled.add((hid.hex(), reader))
+        case ("released" | "refused" | "recalled" | "revoked" | "bundle", *_):
+            pass
+        case _:
+            yield _at_leaf(opening, "unreadable", router, "a statement of no kind that is known here")
+
+
+def _take_entry(agency: str, entry: JournalEntry, told: _Told) -> None:
+    fields = entry.fields
+    hid = fields.get("hid")
+    if not isinstance(hid, str):
+        return
+    match entry.stage:
+        case "released":
+            told.released[hid] = entry
+            audience = told.audience.setdefault(hid, {})
+            for reader, bits in fields["audience"].items():
+                audience[reader] = audience.get(reader, 0) | bits
+        case "accepted":
+            told.accepted[hid] = (agency, entry)
+        case "refused":
+            told.refused.add(hid)
+        case "delivered":
+            before = told.arrived.get((hid, agency))
+            told.arrived[hid, agency] = (fields["bits"] | (before[0] if before else 0), fields["kind"], entry)
+        case "rejected" | "duplicate":
+            told.judged.add((hid, agency))
+        case "verified":
+            told.opened.add((hid, agency))
+        case "receipt":
+            told.receipts.setdefault((hid, fields["reader"]), (agency, entry))
+        case _:
+            pass
+
+
+def _outboxes(logged: _Logged, told: _Told, journals: Journals, router: str) -> Iterator[Finding]:
+    """Every verdict has its leaf, and every leaf its sender."""
+    for hid, (agency, entry) in told.accepted.items():
+        admitted = logged.admitted.get(hid)
+        if admitted is None:
+            yield _at_entry(
+                entry, "dropped", router, f"{agency} holds the verdict on {hid[:16]}, and no leaf admits it"
+            )
+        elif admitted[0] != agency:
+            yield _at_leaf(admitted[2], "forged", router, f"admits {hid[:16]} from {admitted[0]}, which {agency} sent")
+    for hid, (originator, _, opening) in logged.admitted.items():
+        if originator not in journals:
+            yield _at_leaf(opening, "unexplained", originator, f"admits {hid[:16]}, and {originator} shows no journal")
+        elif hid not in told.accepted and hid not in told.released:
+            text = f"admits {hid[:16]} from {originator}, whose journal knows nothing of it"
+            yield _at_leaf(opening, "unexplained", f"{router} or {originator}", text)
+
+
+def _audiences(logged: _Logged, told: _Told, router: str) -> Iterator[Finding]:
+    """Whoever was released to has a decision, and nobody else has one."""
+    readers: dict[str, dict[str, tuple[int, Opening]]] = {}
+    for (hid, reader), decision in logged.decided.items():
+        readers.setdefault(hid, {})[reader] = decision
+    for hid, audience in told.audience.items():
+        if hid not in logged.admitted:
+            continue  # not decided yet, or refused, or named above
+        decided = readers.get(hid, {})
+        for reader, bits in audience.items():
+            if decided.get(reader, (0,))[0] != bits and hid not in told.refused:
+                text = f"{hid[:16]} was released to {reader} and accepted, and no leaf decides on just that"
+                yield _at_entry(told.released[hid], "hidden", router, text)
+        for reader, (_, opening) in decided.items():
+            if reader not in audience:
+                text = f"decides on {hid[:16]} for {reader}, to whom it was not released"
+                yield _at_leaf(opening, "forged", router, text)
+
+
+def _arrivals(logged: _Logged, told: _Told, journals: Journals, router: str) -> Iterator[Finding]:
+    """Whoever got a cut has a decision on just these portions, and whoever acked one knows of it."""
+    for (hid, reader), (bits, _, entry) in told.arrived.items():
+        decided = logged.decided.get((hid, reader))
+        if decided is None:
+            yield _at_entry(entry, "hidden", router, f"{reader} was sent {hid[:16]}, and no leaf decides that it may")
+        elif bits & ~decided[0]:
+            text = f"{reader} was sent other portions of {hid[:16]} than a leaf decides"
+            yield _at_entry(entry, "hidden", router, text)
+    for (hid, reader), opening in logged.delivered.items():
+        if reader not in journals:
+            yield _at_leaf(opening, "unexplained", reader, f"{reader} acked {hid[:16]} and shows no journal")
+        elif (hid, reader) not in told.arrived and (hid, reader) not in told.judged:
+            text = f"says that {reader} acked {hid[:16]}, of which its journal knows nothing"
+            yield _at_leaf(opening, "unexplained", f"{router} or {reader}", text)
+
+
+def _receipts(logged: _Logged, told: _Told, journals: Journals) -> Iterator[Finding]:
+    """Every receipt is for something that arrived, and everything that was opened has its receipt."""
+    for (hid, reader), (holder, entry) in told.receipts.items():
+        if reader in journals and (hid, reader) not in told.arrived:
+            text = f"{holder} holds a receipt of {reader} for {hid[:16]}, which never arrived there"
+            yield _at_entry(entry, "unexplained", reader, text)
+    for hid, reader in sorted(told.opened):
+        admitted = logged.admitted.get(hid)
+        if admitted is None or admitted[1] in _UNRECEIPTED or admitted[0] not in journals:
+            continue
+        if (hid, reader) not in told.receipts:
+            text = f"{reader} opened {hid[:16]}, and {admitted[0]} holds no receipt"
+            yield _at_entry(told.arrived[hid, reader][2], "unexplained", f"the router or {reader}", text)
+
+
+def _at_leaf(opening: Opening, fault: str, who: str, text: str) -> Finding:
+    return Finding(
+        fault=fault, file=OPENINGS_FILE, offset=opening.offset, length=opening.length, who=who, text=text,
+        leaf=opening.number,
+    )  # fmt: skip
+
+
+def _at_entry(entry: JournalEntry, fault: str, who: str, text: str) -> Finding:
+    return Finding(fault=fault, file=entry.file, offset=entry.offset, length=entry.length, who=who, text=text)

@@ -1,0 +1,126 @@
+"""Write a log as a folder that anybody can check without us (docs/spec/audit.md, "Exported log").
+
+Statements and their keys are in it, so it is for the auditor of an exercise and not for its players: whoever has the
+folder knows who was sent what. What an auditor is not to know is left out by leaving out openings, and then only the
+tree can be checked.
+"""
+
+import json
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from broker.audit.log import LeafRow, Log, hash_in_row
+from schemas.bundle import TrustRoot
+from schemas.errors import InputError
+from sealing.keys import SignPair
+from sealing.merkle import consistency_proof, row_of
+from sealing.notes import Checkpoint, Note, read_checkpoint, sign_checkpoint
+
+_LENGTH_BYTES: Final = 2
+_JOURNAL: Final = "sandiwara/journal/"
+
+
+class JournalLine(NamedTuple):
+    """One entry of a node's journal, as its database keeps it; ``fields`` are JSON values."""
+
+    number: int
+    at_ms: int
+    stage: str
+    fields: dict[str, Any]
+    chain: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportedLog:
+    """What an export is made of.
+
+    Attributes:
+        root: The authorities.
+        signed_bundle: The newest bundle's bytes.
+        log: Opens its own leaves.
+        rows: All leaves, in order.
+        checkpoints: All that were signed, smallest first, with the cosignatures that came.
+    """
+
+    root: TrustRoot
+    signed_bundle: bytes
+    log: Log
+    rows: Sequence[LeafRow]
+    checkpoints: Sequence[Note]
+
+
+def write_log(folder: Path, exported: ExportedLog) -> None:
+    """Write the log: trust, bundle, leaves, openings, tree, and checkpoints with their proofs.
+
+    Raises:
+        InputError: If the folder exists already and is not empty.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        msg = f"{folder} is not empty"
+        raise InputError(msg, remedy="give a folder that does not exist yet")
+    for kind in ("checkpoints", "journals", "witnesses"):
+        (folder / kind).mkdir(parents=True, mode=0o700)
+    _write_trust(folder / "trust.json", exported.root)
+    (folder / "bundle.bin").write_bytes(exported.signed_bundle)
+    with (
+        (folder / "leaves.bin").open("wb") as leaves,
+        (folder / "openings.bin").open("wb") as openings,
+        (folder / "tree.bin").open("wb") as tree,
+    ):
+        for row in exported.rows:
+            entry, key = exported.log.entry(row)
+            leaves.write(_framed(entry))
+            openings.write(key + _framed(row.statement))
+            tree.write(row.hashes)
+    _write_checkpoints(folder / "checkpoints", exported)
+
+
+def write_journal(folder: Path, *, agency: str, lines: Iterable[JournalLine], signer: SignPair) -> None:
+    """Write an agency's journal into an exported log, with a head under the agency's key."""
+    count, chain = 0, bytes(32)
+    with (folder / "journals" / f"{agency}.jsonl").open("w", encoding="utf-8", newline="\n") as file:
+        for line in lines:
+            file.write(_canonical(line._asdict() | {"chain": line.chain.hex()}) + "\n")
+            count, chain = line.number, line.chain
+    head = sign_checkpoint(Checkpoint(_JOURNAL + agency, count, chain), signer=signer)
+    (folder / "journals" / f"{agency}.head").write_bytes(head.packed())
+
+
+def write_witness(folder: Path, *, agency: str, note: Note) -> None:
+    """Write the last checkpoint that an agency kept, with its own cosignature, into an exported log."""
+    (folder / "witnesses" / f"{agency}.txt").write_bytes(note.packed())
+
+
+def _write_trust(path: Path, root: TrustRoot) -> None:
+    rest = {
+        "authorities": {item.authority: item.key.hex() for item in root.authorities},
+        "threshold": root.threshold,
+    }
+    digest = sha256(_canonical(rest).encode()).hexdigest()
+    path.write_text(_canonical(rest | {"digest": digest}) + "\n", encoding="utf-8", newline="\n")
+
+
+def _write_checkpoints(folder: Path, exported: ExportedLog) -> None:
+    def node(level: int, index: int) -> bytes:
+        return hash_in_row(exported.rows[row_of(level, index)].hashes, level)
+
+    old_size = 0
+    for note in exported.checkpoints:
+        size = read_checkpoint(note.text).size
+        proof = consistency_proof(old_size, size, node)
+        head = [f"old {old_size}", *(b64encode(item).decode() for item in proof)]
+        body = "\n".join(head).encode() + b"\n\n" + note.packed()
+        (folder / f"{size:012d}.txt").write_bytes(body)
+        old_size = size
+
+
+def _framed(content: bytes) -> bytes:
+    return len(content).to_bytes(_LENGTH_BYTES, "big") + content
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
