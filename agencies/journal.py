@@ -50,8 +50,10 @@ class Journal:
             (self._number, at_ms, machine_ms, stage, text, self._chain),
         )
 
-    def entries(self) -> Iterator[Entry]:
-        """Return every entry, oldest first."""
-        rows = self._sql.execute("SELECT number, at_ms, machine_ms, stage, fields FROM journal ORDER BY number")
+    def entries(self, *, after: int = 0) -> Iterator[Entry]:
+        """Return every entry above a number, oldest first."""
+        rows = self._sql.execute(
+            "SELECT number, at_ms, machine_ms, stage, fields FROM journal WHERE number > ? ORDER BY number", (after,)
+        )
         for number, at_ms, machine_ms, stage, text in rows:
             yield Entry(number, at_ms, machine_ms, stage, json.loads(text))

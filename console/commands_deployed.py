@@ -4,7 +4,7 @@ import argparse
 from typing import Final
 
 _HOW_TO_UNLOCK: Final = (
-    "read the password of the key files from this file (else: the environment variable SANDIWARA_HOW_TO_UNLOCK, else the "
+    "read the password of the key files from this file (else: the environment variable SANDIWARA_PASSWORD, else the "
     "file that 'init' made, else it is asked for)"
 )
 
@@ -33,7 +33,7 @@ def add_init(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tls", action="store_true", help="speak TLS on loopback too")
     _add_password(
         parser,
-        "lock all key files with the password in this file (else: the environment variable SANDIWARA_HOW_TO_UNLOCK, else "
+        "lock all key files with the password in this file (else: the environment variable SANDIWARA_PASSWORD, else "
         "one is made for each agency and kept in DIR/passwords)",
     )
     parser.add_argument("--ask-password", action="store_true", help="ask for the password on the terminal")
@@ -44,7 +44,9 @@ def add_broker(parser: argparse.ArgumentParser) -> None:
     _add_folder(parser)
     parser.add_argument("--host", metavar="ADDRESS", help="the IP address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, metavar="PORT", help="the port (default: as 'init' was told; 0: any free)")
-    parser.add_argument("--tls", action="store_true", default=None, help="speak TLS on loopback too")
+    parser.add_argument(
+        "--tls", action=argparse.BooleanOptionalAction, help="TLS on loopback too (default: as init was told)"
+    )
     _add_password(parser)
 
 
@@ -53,7 +55,9 @@ def add_node(parser: argparse.ArgumentParser) -> None:
     _add_folder(parser)
     _add_agency(parser)
     parser.add_argument("--broker", metavar="HOST:PORT", help="where the broker is (default: as 'init' was told)")
-    parser.add_argument("--tls", action="store_true", default=None, help="speak TLS on loopback too")
+    parser.add_argument(
+        "--tls", action=argparse.BooleanOptionalAction, help="TLS on loopback too (default: as init was told)"
+    )
     parser.add_argument("--send", metavar="FILE", help="send this report, a YAML or JSON file")
     parser.add_argument(
         "--to", action="append", default=[], metavar="WHO",

@@ -59,6 +59,11 @@ class Progress:
         self._errors = errors
         self._status = errors.status("") if errors.is_terminal and not errors.is_dumb_terminal else None
 
+    @property
+    def moves(self) -> bool:
+        """Whether one line is written over and over, so that every small step may be told."""
+        return self._status is not None
+
     def start(self) -> None:
         """Begin to show."""
         if self._status is not None:

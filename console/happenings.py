@@ -1,0 +1,130 @@
+"""What happens at a node, told in order from the node's own journal: the one place that knows all of it.
+
+Runs where the node's database is used. A report counts as told once its "opened" is in the journal, so what arrived
+and was not shown before a crash is shown after it.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from agencies.journal import Entry
+from agencies.store import NodeStore
+from console.spool import CAUSE
+from schemas.report import PortionContent
+
+Happening = dict[str, Any]
+_TOLD: Final = frozenset({"receipt", "recalled", "misreleased", "link_up", "link_down"})
+_VERDICTS: Final = frozenset({"accepted", "refused"})
+
+
+@dataclass(slots=True)
+class SentReport:
+    """A report sent in this run: who must receipt which bits, and how far that has come."""
+
+    audience: dict[str, int]
+    settled: str = ""
+    receipted: dict[str, int] = field(default_factory=dict)
+
+    def owing(self) -> tuple[str, ...]:
+        """Return the readers that have not receipted all they were given."""
+        return tuple(sorted(name for name, bits in self.audience.items() if bits & ~self.receipted.get(name, 0)))
+
+
+class Happenings:
+    """Reads the journal on from where it stood."""
+
+    def __init__(self, store: NodeStore) -> None:
+        self._store = store
+        self._after = 0
+        self._reports: set[str] = set()  # of ours; the verdicts on receipts concern nobody
+        self.causes: set[str] = set()
+        self.sent: dict[str, SentReport] = {}
+
+    def begin(self) -> list[Happening]:
+        """Pass over what was told in earlier runs; returns the reports that were not."""
+        unread: dict[str, list[Entry]] = {}
+        for entry in self._new_entries():
+            match entry.stage:
+                case "verified":
+                    unread.setdefault(entry.fields["hid"], []).append(entry)
+                case "opened" | "recalled":
+                    unread.pop(entry.fields["hid"], None)
+        return [self._received(entry) for entries in unread.values() for entry in entries]
+
+    def news(self) -> list[Happening]:
+        """Return what has happened since."""
+        found: list[Happening] = []
+        for entry in self._new_entries():
+            if entry.stage == "verified":
+                found.append(self._received(entry))
+            elif entry.stage in _TOLD or (entry.stage in _VERDICTS and entry.fields["hid"] in self._reports):
+                self._follow(entry)
+                found.append({"event": entry.stage, "at_ms": entry.at_ms, **entry.fields})
+        return found
+
+    def positions(self, hid: bytes | None, audience: dict[str, int]) -> dict[str, list[int]]:
+        """Return, for each reader of a report of ours, the numbers (from 1) of the portions it was given."""
+        sealed = None if hid is None else self._store.sealed(hid)
+        places = [] if sealed is None else [portion.place for portion in sealed.portions]
+        return {
+            reader: [at for at, place in enumerate(places, start=1) if bits >> place & 1]
+            for reader, bits in sorted(audience.items())
+        }
+
+    def _new_entries(self) -> list[Entry]:
+        entries = list(self._store.journal.entries(after=self._after))
+        if entries:
+            self._after = entries[-1].number
+        for entry in entries:
+            if entry.stage == "released":
+                self._reports.add(entry.fields["hid"])
+            cause = entry.fields.get("cause")
+            if entry.stage == "intended" and isinstance(cause, str) and cause.startswith(CAUSE):
+                self.causes.add(cause)
+        return entries
+
+    def _follow(self, entry: Entry) -> None:
+        sent = self.sent.get(entry.fields.get("hid") or "")
+        if sent is None:
+            return
+        if entry.stage in {"accepted", "refused"}:
+            sent.settled = entry.stage
+        elif entry.stage == "receipt":
+            reader = entry.fields["reader"]
+            sent.receipted[reader] = sent.receipted.get(reader, 0) | entry.fields["bits"]
+
+    def _received(self, entry: Entry) -> Happening:
+        fields = entry.fields
+        hid = bytes.fromhex(fields["hid"])
+        bits = fields["bits"]
+        portions = [item for item in self._store.portions(hid) if bits >> item.place & 1]
+        return {
+            "event": "received",
+            "at_ms": entry.at_ms,
+            "hid": fields["hid"],
+            "kind": fields["kind"],
+            "originator": fields["originator"],
+            "ref": fields["ref"],
+            "portions": [
+                {"label": item.label._asdict(), **_content(item.content)}
+                for item in portions
+                if item.content is not None
+            ],
+        }
+
+
+def _content(content: Any) -> dict[str, Any]:
+    """Return a portion's content as JSON has it; of requests and decisions, their fields."""
+    if not isinstance(content, PortionContent):
+        return {name: value.hex() if isinstance(value, bytes) else value for name, value in content._asdict().items()}
+    observed, grading = content.observed, content.grading
+    return {
+        "marking": content.marking,
+        "title": content.title,
+        "text": content.text,
+        "language": content.language,
+        "indicators": [item._asdict() for item in content.indicators],
+        "places": [item._asdict() for item in content.places],
+        "observed": None if observed is None else observed._asdict(),
+        "grading": None if grading is None else grading._asdict(),
+    }

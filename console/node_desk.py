@@ -1,0 +1,166 @@
+"""The desk of a node on a terminal: shows what arrives, sends what waits, and knows when all of it is done."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from agencies.drafts import Draft, Why
+from agencies.node import Node
+from agencies.store import NodeStore
+from console.happenings import Happening, Happenings, SentReport
+from console.report_file import WrittenReport, read_report
+from console.spool import read_one, read_waiting, set_aside
+from schemas.errors import InputError, SealError
+from transport.clock import Clock
+
+T = TypeVar("T")
+
+_LOOK_S: Final = 0.2  # verdicts, receipts and handed-over reports are looked for so often; arrivals are told at once
+_STILL_S: Final = 1.0  # a node that only fetches ends when nothing has come for so long
+
+
+class NodeDesk:
+    """The desk of one node: shows what arrives, sends what waits, and knows when all is done."""
+
+    def __init__(
+        self,
+        node: Node,
+        store: NodeStore,
+        *,
+        outgoing: Path,
+        disk: Executor,
+        clock: Clock,
+        show: Callable[[Happening], None],
+        news: asyncio.Event,
+    ) -> None:
+        self._node = node
+        self._disk = disk
+        self._outgoing = outgoing
+        self._clock = clock
+        self._show = show
+        self._news = news
+        self._happenings = Happenings(store)
+        self.was_linked = False
+        self.anything_refused = False
+
+    async def work(self, written: WrittenReport | None, name: str | None) -> None:
+        """Show and send until cancelled."""
+        await self._begin()
+        while True:
+            await self._tell()
+            if await self._is_linked():
+                if written is not None:
+                    await self._send(written, name or "", cause="")
+                    written = None
+                await self._send_waiting()
+            await self._wait()
+
+    async def work_once(self, written: WrittenReport | None, name: str | None, *, with_receipts: bool) -> None:
+        """Send what is to be sent, and return when all of it is decided."""
+        await self._begin()
+        await self._node.linked()
+        self.was_linked = True
+        if written is not None:
+            await self._send(written, name or "", cause="")
+        await self._send_waiting()
+        loop = asyncio.get_running_loop()
+        last = loop.time()
+        while True:
+            if await self._tell():
+                last = loop.time()
+            # One that sends nothing has come to fetch, and deliveries follow each other without a pause.
+            still = self._happenings.sent or self.anything_refused or loop.time() - last >= _STILL_S
+            if still and self._is_done(with_receipts=with_receipts):
+                return
+            await self._wait()
+
+    def unfinished(self) -> tuple[list[str], list[str]]:
+        """Return the reports without a verdict, and the readers without a receipt."""
+        sent = self._happenings.sent
+        undecided = [hid for hid, report in sent.items() if not report.settled]
+        return undecided, sorted({name for report in sent.values() for name in report.owing()})
+
+    async def _begin(self) -> None:
+        await self._show_all(await self._on_disk(self._happenings.begin))
+
+    async def _tell(self) -> bool:
+        """Show what is new; True if anything was."""
+        self._news.clear()
+        news = await self._on_disk(self._happenings.news)
+        await self._show_all(news)
+        return bool(news)
+
+    async def _show_all(self, happenings: list[Happening]) -> None:
+        for happening in happenings:
+            self._show(happening)
+            if happening["event"] == "refused":
+                self.anything_refused = True
+            if happening["event"] == "received":
+                # Shown to whoever sits here, so the originator is owed the receipt that says so.
+                await self._node.opened(bytes.fromhex(happening["hid"]))
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(_LOOK_S):
+                await self._news.wait()
+        except TimeoutError:
+            return
+
+    async def _is_linked(self) -> bool:
+        try:
+            async with asyncio.timeout(0):
+                await self._node.linked()
+        except TimeoutError:
+            return False
+        return True
+
+    def _is_done(self, *, with_receipts: bool) -> bool:
+        sent = self._happenings.sent.values()
+        if not self._node.idle() or not all(report.settled for report in sent):
+            return False
+        return not with_receipts or not any(report.owing() for report in sent if report.settled == "accepted")
+
+    # Sending.
+
+    async def _send_waiting(self) -> None:
+        for path in await asyncio.to_thread(read_waiting, self._outgoing):
+            try:
+                waiting = read_one(path)
+                # Sent already, in a run that ended before it could remove the file.
+                if waiting.cause not in self._happenings.causes:
+                    community = self._node.core.community
+                    now_ms = self._clock.now_ms()
+                    report = read_report(waiting.text.encode(), waiting.name, community=community, now_ms=now_ms)
+                    written = WrittenReport(portions=report.portions, to=waiting.to or report.to)
+                    await self._send(written, waiting.name, cause=waiting.cause)
+                path.unlink(missing_ok=True)
+            except (InputError, SealError) as error:
+                aside = set_aside(path)
+                self.anything_refused = True
+                said: dict[str, Any] = {"event": "not_sent", "at_ms": self._clock.now_ms(), "file": str(aside)}
+                self._show({**said, "reason": str(error)})
+
+    async def _send(self, written: WrittenReport, name: str, *, cause: str) -> None:
+        why = Why(act="report", order="desk", reason=f"the desk sends {Path(name).name}", cause=cause)
+        released = await self._node.release(Draft(portions=written.portions, to=written.to, why=why))
+        hid = released.hid
+        if hid is None:
+            self.anything_refused = True
+        else:
+            self._happenings.sent[hid.hex()] = SentReport(audience=dict(released.audience))
+        numbered = await self._on_disk(lambda: self._happenings.positions(hid, released.audience))
+        self._show(
+            {
+                "event": "sent",
+                "at_ms": self._clock.now_ms(),
+                "file": name,
+                "hid": None if hid is None else hid.hex(),
+                "audience": numbered,
+                "left_out": released.left_out,
+            }
+        )
+
+    async def _on_disk(self, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._disk, call)

@@ -1,0 +1,82 @@
+"""What happens at a node, for people: reports in full on stdout, all else a line each."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from rich.console import Console
+
+from console.outcome_view import label_text
+from console.screen import plain
+from schemas.label import Label
+
+_HID_CHARS: Final = 12
+
+
+def show_happening(screen: Console, happening: dict[str, Any]) -> None:
+    """Print one happening."""
+    if happening["event"] == "received":
+        _show_report(screen, happening)
+        return
+    screen.print(plain(f"{clock_text(happening['at_ms'])}  {_line(happening)}", style="dim"), soft_wrap=True)
+
+
+def clock_text(at_ms: int) -> str:
+    """Return a time as people read it, in UTC."""
+    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+def _line(happening: dict[str, Any]) -> str:
+    hid = (happening.get("hid") or "")[:_HID_CHARS]
+    lines: dict[str, Callable[[], str]] = {
+        "link_up": lambda: "linked to the broker",
+        "link_down": lambda: "the link is down; it is tried again",
+        "sent": lambda: _sent(hid, happening),
+        "not_sent": lambda: f"{happening['file']} cannot be sent: {happening['reason']}",
+        "accepted": lambda: f"{hid} accepted by the router",
+        "refused": lambda: _refused(hid, happening),
+        "receipt": lambda: f"{hid} {happening['status']} by {happening['reader']}",
+        "recalled": lambda: f"{hid} recalled by its originator and erased here",
+        "misreleased": lambda: f"{hid} held a portion not meant for here, by {happening['rule']}",
+    }
+    return lines[happening["event"]]()
+
+
+def _sent(hid: str, happening: dict[str, Any]) -> str:
+    parts = [f"{name} (portion {', '.join(map(str, found))})" for name, found in happening["audience"].items()]
+    left_out = [f"{name} by {rule}" for name, rule in happening["left_out"].items()]
+    without = f"; not to {', '.join(left_out)}" if left_out else ""
+    if not parts:
+        return f"{happening['file']}: nobody may receive any of it{without}"
+    return f"{happening['file']} sent as {hid} to {', '.join(parts)}{without}"
+
+
+def _refused(hid: str, happening: dict[str, Any]) -> str:
+    refusals = [f"{item['reader']} by {item['rule']}" for item in happening["refusals"]]
+    return f"{hid} REFUSED by the router, {happening['code']}: {', '.join(refusals) or 'as a whole'}"
+
+
+def _show_report(screen: Console, report: dict[str, Any]) -> None:
+    screen.rule(style="dim")
+    first = report["portions"][0] if report["portions"] else {}
+    title = first.get("title") or first.get("subject") or report["kind"]
+    screen.print(plain(f"EXERCISE  {title}", style="bold"))
+    ref = f", corrects {report['ref'][:_HID_CHARS]}" if report["ref"] and report["kind"] == "report" else ""
+    kind = "" if report["kind"] == "report" else f"{report['kind']} "
+    screen.print(
+        plain(f"{kind}from {report['originator']}, {clock_text(report['at_ms'])}, {report['hid'][:_HID_CHARS]}{ref}")
+    )
+    for portion in report["portions"]:
+        screen.print(plain(label_text(Label(**portion["label"])), style="cyan"))
+        if "text" not in portion:
+            for name, value in portion.items():
+                if name not in {"label", "marking"}:
+                    screen.print(plain(f"  {name}: {value}"))
+            continue
+        if portion["title"] != title:
+            screen.print(plain(portion["title"], style="bold"))
+        screen.print(plain(portion["text"], lines=True))
+        for item in portion["indicators"]:
+            note = f"  ({item['note']})" if item["note"] else ""
+            screen.print(plain(f"  {item['kind']}: {item['value']}{note}"))
+    screen.print()

@@ -1,0 +1,397 @@
+"""One part of a deployed region: read its folder, check that all of it belongs together, and run it.
+
+Everything that can be wrong with a folder (a part missing, files swapped, a wrong password, a bundle of another
+region) is found here, before any link is opened, and says which file.
+"""
+
+import hmac
+import json
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import Executor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from agencies.core import NodeCore
+from agencies.incoming import Arrival
+from agencies.keyring import Keys
+from agencies.node import Node
+from agencies.store import NodeStore
+from broker.application import Credentials
+from broker.core import Identity, RouterCore
+from broker.limits import ServerLimits
+from broker.listen import Address, server_tls_context
+from broker.quota import QuotaLimits, Quotas
+from broker.router import Router
+from broker.server import MqttServer
+from broker.service import BrokerService
+from broker.store import Store
+from scenarios.certificates import check_certificate
+from scenarios.deployment import (
+    AGENCY_KEY_FILE,
+    BROKER,
+    BUNDLE_FILE,
+    CERTIFICATE_FILE,
+    CERTIFICATE_KEY_FILE,
+    LINK_AUTHORITY_FILE,
+    LINK_FILE,
+    LINKS_FILE,
+    NODES,
+    ROOT_FILE,
+    ROUTER_KEY_FILE,
+    SETTINGS_FILE,
+    LinkSettings,
+    is_loopback,
+    link_password_hash,
+)
+from scenarios.enrolment import ROUTER
+from scenarios.problems import did_you_mean
+from scenarios.region import World
+from schemas.bundle import Bundle, TrustRoot
+from schemas.codec import pack, read_shape, unpack
+from schemas.errors import InputError, KeyFileError, RemoteError
+from schemas.limits import BUNDLE_BYTES_MAX
+from schemas.topics import is_agency_id
+from sealing.keyfile import MODERATE, KeyRing, read_key_file, write_key_file
+from sealing.keys import SignPair, sign_pair_from_seed
+from sealing.statements import read_bundle
+from transport.mqtt import MqttAddress, client_tls_context, mqtt_connect
+
+BROKER_DATABASE: Final = "broker.sqlite"
+NODE_DATABASE: Final = "node.sqlite"
+_SETTINGS_BYTES_MAX: Final = 1024 * 1024  # the hashes of 2,048 link passwords take 200 KiB
+_RESTORE: Final = "restore it from the folder that 'sandiwara init' made"
+
+
+def broker_folder(folder: Path) -> Path:
+    """Return the broker's part of a region's folder, or the folder itself if it is that part.
+
+    Raises:
+        InputError: If it is neither.
+    """
+    for found in (folder / BROKER, folder):
+        if (found / ROUTER_KEY_FILE).exists():
+            return found
+    raise _no_part(folder, "the broker's part")
+
+
+def node_folder(folder: Path, agency: str) -> Path:
+    """Return an agency's part of a region's folder, or the folder itself if it is a node's part.
+
+    Raises:
+        InputError: If it is neither; with the agencies that were probably meant.
+    """
+    if (folder / AGENCY_KEY_FILE).exists():
+        return folder
+    if is_agency_id(agency) and (folder / NODES / agency / AGENCY_KEY_FILE).exists():
+        return folder / NODES / agency
+    try:
+        known = sorted(path.parent.name for path in folder.glob(f"{NODES}/*/{AGENCY_KEY_FILE}"))
+    except OSError:
+        known = []
+    if not known:
+        raise _no_part(folder, "any node")
+    msg = f"{folder} holds no node of '{agency[:40]}'"
+    raise InputError(msg, remedy=did_you_mean(agency, known) or f"the nodes are in {folder / NODES}")
+
+
+def _no_part(folder: Path, what: str) -> InputError:
+    try:
+        there = folder.is_dir()
+    except OSError:
+        there = False
+    msg = f"{folder} does not hold {what} of a region" if there else f"there is no folder {folder}"
+    return InputError(msg, remedy="give the folder that 'sandiwara init' made, or a part that was copied from it")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """What every part holds: the bundle, proved, and the authorities it is judged by."""
+
+    bundle: Bundle
+    signed_bundle: bytes
+    root: TrustRoot
+
+
+def read_shared(folder: Path, *, now_ms: int) -> Shared:
+    """Read and prove the bundle of a part.
+
+    Raises:
+        InputError: If a file is missing or damaged, or the bundle does not hold now.
+    """
+    try:
+        root = read_shape(TrustRoot, unpack(_read(folder / ROOT_FILE), bytes_max=BUNDLE_BYTES_MAX))
+    except RemoteError as error:
+        msg = f"{folder / ROOT_FILE} is damaged: {error}"
+        raise InputError(msg, remedy=_RESTORE) from error
+    signed = _read(folder / BUNDLE_FILE)
+    return Shared(
+        bundle=prove_bundle(signed, folder / BUNDLE_FILE, root=root, now_ms=now_ms), signed_bundle=signed, root=root
+    )
+
+
+def prove_bundle(signed: bytes, path: Path, *, root: TrustRoot, now_ms: int) -> Bundle:
+    """Prove a bundle that a file holds.
+
+    Raises:
+        InputError: If it is damaged, not signed by enough authorities, or does not hold now.
+    """
+    try:
+        return read_bundle(signed, root=root, now_ms=now_ms)
+    except RemoteError as error:
+        msg = f"the bundle in {path} is refused: {error}"
+        raise InputError(msg, remedy=f"{_RESTORE}; if it has expired, make the region anew") from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(BUNDLE_BYTES_MAX + 1)
+    except OSError as error:
+        msg = f"{path} cannot be read: {error.strerror}"
+        raise InputError(msg, remedy=_RESTORE) from error
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    received = _read(path)
+    try:
+        # Longer than it may be, it is cut, and then no JSON.
+        document = json.loads(received[:_SETTINGS_BYTES_MAX])
+    except (ValueError, RecursionError) as error:
+        msg = f"{path} is damaged: it is no JSON"
+        raise InputError(msg, remedy=_RESTORE) from error
+    if not isinstance(document, dict) or document.get("format", 1) != 1:
+        msg = f"{path} is damaged, or of a later version"
+        raise InputError(msg, remedy=_RESTORE)
+    return document
+
+
+def read_settings(path: Path) -> LinkSettings:
+    """Read how nodes reach the broker.
+
+    Raises:
+        InputError: If the file is missing or damaged.
+    """
+    document = _read_json(path)
+    host, port, tls = document.get("host"), document.get("port"), document.get("tls")
+    if not isinstance(host, str) or type(port) is not int or not isinstance(tls, bool):
+        msg = f"{path} is damaged: host, port or tls is missing"
+        raise InputError(msg, remedy=_RESTORE)
+    return LinkSettings(host=host, port=port, tls=tls)
+
+
+# The broker's part.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerPart:
+    """The broker's part, checked."""
+
+    folder: Path
+    shared: Shared
+    settings: LinkSettings
+    signer: SignPair
+    salt: str
+    hashes: dict[str, str] = field(repr=False)
+
+
+def read_broker_part(folder: Path, *, password: bytes, now_ms: int) -> BrokerPart:
+    """Read the broker's part.
+
+    Raises:
+        InputError: If a file is missing or damaged.
+        KeyFileError: If the key file does not open, or is of another region.
+    """
+    shared = read_shared(folder, now_ms=now_ms)
+    settings = read_settings(folder / SETTINGS_FILE)
+    links = _read_json(folder / LINKS_FILE)
+    salt, hashes = links.get("salt"), links.get("hashes")
+    if not isinstance(salt, str) or not isinstance(hashes, dict):
+        msg = f"{folder / LINKS_FILE} is damaged: it holds no link passwords"
+        raise InputError(msg, remedy=_RESTORE)
+    ring = read_key_file(folder / ROUTER_KEY_FILE, name=ROUTER, password=password)
+    signer = sign_pair_from_seed(ring.sign_seed)
+    if signer.public not in [item.key.key for item in shared.bundle.routers if item.router == ROUTER]:
+        msg = f"{folder / ROUTER_KEY_FILE} is the key of another region's router"
+        raise KeyFileError(msg, remedy="files of two regions were mixed; put the right ones back")
+    known = {name: text for name, text in hashes.items() if isinstance(text, str)}
+    return BrokerPart(folder=folder, shared=shared, settings=settings, signer=signer, salt=salt, hashes=known)
+
+
+@asynccontextmanager
+async def running_broker(
+    part: BrokerPart, *, world: World, host: str, port: int, tls: bool
+) -> AsyncGenerator[Address, None]:
+    """Run the broker while the block runs.
+
+    Args:
+        part: Its part of the region.
+        world: Clocks and entropy.
+        host: The IP address to listen on; without ``tls`` only loopback is.
+        port: The port, or 0 for any free one.
+        tls: Whether links are TLS with client certificates.
+
+    Raises:
+        StoreError: If the database cannot be opened.
+        ListenError: If the address cannot be listened on, or must not be.
+    """
+    context = None
+    if tls:
+        files = (part.folder / name for name in (CERTIFICATE_FILE, CERTIFICATE_KEY_FILE, LINK_AUTHORITY_FILE))
+        context = server_tls_context(*files)
+    store = Store.open(part.folder / BROKER_DATABASE, router=ROUTER)
+    try:
+        bundle = _newest_bundle(part, store, world)
+        core = RouterCore(identity=Identity(router=ROUTER, signer=part.signer), bundle=bundle)
+        limits = QuotaLimits()
+        service = BrokerService(
+            router=Router(core=core, store=store, limits=limits),
+            authenticator=_authenticator(part, core),
+            quotas=Quotas(limits),
+            clock=world.clock,
+            machine_clock=world.machine_clock,
+        )
+        server = MqttServer(service, limits=ServerLimits())
+        async with service.running(), server.listening(host=host, port=port, tls=context) as address:
+            yield address
+    finally:
+        store.close()
+
+
+def _newest_bundle(part: BrokerPart, store: Store, world: World) -> Bundle:
+    """Return the newest bundle of file and database; a new one of the file is put down, and recorded, first."""
+    now_ms = world.clock.now_ms()
+    held = store.holdings.bundles()
+    version, signed = held[-1] if held else (0, b"")
+    if part.shared.bundle.version > version:
+        with store.transaction():
+            store.holdings.write_bundle(part.shared.bundle.version, part.shared.signed_bundle)
+            store.write_records([("bundle", None, "", pack((part.shared.bundle.version,)))], at=now_ms)
+        return part.shared.bundle
+    return prove_bundle(signed, part.folder / BROKER_DATABASE, root=part.shared.root, now_ms=now_ms)
+
+
+def _authenticator(part: BrokerPart, core: RouterCore) -> Callable[[Credentials], str | None]:
+    def authenticate(credentials: Credentials) -> str | None:
+        agency = core.community.agency(credentials.client_id)
+        if agency is None or agency.status != "active":
+            return None
+        if credentials.certificate_name is not None:
+            # The server has found the verified certificate's name equal to the client id.
+            return credentials.client_id
+        given = (credentials.password or b"").decode(errors="replace")
+        expected = part.hashes.get(credentials.client_id, "")
+        computed = link_password_hash(credentials.client_id, given, part.salt)
+        return credentials.client_id if hmac.compare_digest(expected.encode(), computed.encode()) else None
+
+    return authenticate
+
+
+# A node's part.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodePart:
+    """A node's part, checked."""
+
+    folder: Path
+    agency: str
+    shared: Shared
+    settings: LinkSettings
+    link_password: str = field(repr=False)
+    ring: KeyRing = field(repr=False)
+    password: bytes = field(repr=False)
+
+
+def read_node_part(folder: Path, agency: str, *, password: bytes, now_ms: int) -> NodePart:
+    """Read a node's part.
+
+    Raises:
+        InputError: If a file is missing or damaged, or the agency is unknown.
+        KeyFileError: If the key file does not open, or is another's.
+    """
+    shared = read_shared(folder, now_ms=now_ms)
+    known = {item.agency: item for item in shared.bundle.agencies}
+    if agency not in known:
+        msg = f"the bundle in {folder} knows no agency '{agency[:40]}'"
+        raise InputError(msg, remedy=did_you_mean(agency, known))
+    settings = read_settings(folder / LINK_FILE)
+    link_password = _read_json(folder / LINK_FILE).get("password")
+    if not isinstance(link_password, str):
+        msg = f"{folder / LINK_FILE} is damaged: it holds no password"
+        raise InputError(msg, remedy=_RESTORE)
+    ring = read_key_file(folder / AGENCY_KEY_FILE, name=agency, password=password)
+    if sign_pair_from_seed(ring.sign_seed).public not in [key.key for key in known[agency].keys]:
+        msg = f"{folder / AGENCY_KEY_FILE} holds other keys of {agency} than the bundle names"
+        raise KeyFileError(msg, remedy="files of two regions were mixed; put the right ones back")
+    check_certificate(folder / CERTIFICATE_FILE, folder / LINK_AUTHORITY_FILE, name=agency, at_ms=now_ms)
+    return NodePart(
+        folder=folder,
+        agency=agency,
+        shared=shared,
+        settings=settings,
+        link_password=link_password,
+        ring=ring,
+        password=password,
+    )
+
+
+def open_node_store(part: NodePart) -> NodeStore:
+    """Open a node's database.
+
+    Raises:
+        StoreError: If it is in use, damaged, or another agency's.
+    """
+    return NodeStore.open(part.folder / NODE_DATABASE, agency=part.agency)
+
+
+def make_node(
+    part: NodePart,
+    store: NodeStore,
+    *,
+    disk: Executor,
+    world: World,
+    settings: LinkSettings,
+    on_arrival: Callable[[Arrival], None],
+) -> Node:
+    """Make a node of its part; it judges by the newest bundle that it ever proved.
+
+    Raises:
+        InputError: If the bundle in its database is refused.
+        LinkError: If the certificate cannot be used.
+    """
+    bundle = part.shared.bundle
+    kept = store.signed_bundle()
+    if kept is not None:
+        later = prove_bundle(kept, part.folder / NODE_DATABASE, root=part.shared.root, now_ms=world.clock.now_ms())
+        bundle = max(bundle, later, key=lambda item: item.version)
+
+    def keep_keys(ring: KeyRing) -> None:
+        path = part.folder / AGENCY_KEY_FILE
+        write_key_file(path, ring, password=part.password, cost=MODERATE, entropy=world.entropy)
+
+    return Node(
+        core=NodeCore(keys=Keys(part.ring), bundle=bundle),
+        root=part.shared.root,
+        store=store,
+        disk=disk,
+        connect=mqtt_connect(_address(part, settings)),
+        clock=world.clock,
+        machine_clock=world.machine_clock,
+        entropy=world.entropy,
+        on_arrival=on_arrival,
+        keep_keys=keep_keys,
+    )
+
+
+def _address(part: NodePart, settings: LinkSettings) -> MqttAddress:
+    """Return the broker's address with a certificate, or on loopback with the link password; never both."""
+    if not settings.tls and is_loopback(settings.host):
+        return MqttAddress(host=settings.host, port=settings.port, agency=part.agency, password=part.link_password)
+    context = client_tls_context(
+        certificate=str(part.folder / CERTIFICATE_FILE),
+        key=str(part.folder / CERTIFICATE_KEY_FILE),
+        authority=str(part.folder / LINK_AUTHORITY_FILE),
+    )
+    return MqttAddress(host=settings.host, port=settings.port, agency=part.agency, tls=context)

@@ -1,0 +1,291 @@
+"""The folders of a region on separate machines: what ``sandiwara init`` writes, and where each thing lies in it.
+
+    DIR/README.txt          what goes where
+    DIR/broker/             for the broker's machine
+    DIR/nodes/AGENCY/       for that agency's machine, and no other
+    DIR/authorities/        the keys that sign the next bundle and the next certificates; kept off line
+    DIR/passwords/          what locks the key files, unless one password was given; handed over by another way
+
+Each part holds all that it needs, so it can be copied alone. Secrets are in key files (argon2id, one salt each), or of
+mode 0600 where a program must start without anybody there.
+"""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from scenarios.certificates import Issued, LinkAuthority, Validity, new_seed
+from scenarios.enrolment import ROUTER, Community
+from schemas.codec import pack
+from schemas.errors import InputError
+from sealing.entropy import Entropy
+from sealing.keyfile import MODERATE, KeyRing, write_key_file, write_private
+
+BROKER: Final = "broker"
+NODES: Final = "nodes"
+AUTHORITIES: Final = "authorities"
+PASSWORDS: Final = "passwords"
+LINK_AUTHORITY: Final = "link-authority"
+
+BUNDLE_FILE: Final = "bundle"
+ROOT_FILE: Final = "trust-root"
+ROUTER_KEY_FILE: Final = "router.key"
+AGENCY_KEY_FILE: Final = "agency.key"
+SETTINGS_FILE: Final = "settings.json"
+LINKS_FILE: Final = "links.json"
+LINK_FILE: Final = "link.json"
+CERTIFICATE_FILE: Final = "link.crt"
+CERTIFICATE_KEY_FILE: Final = "link.pem"
+LINK_AUTHORITY_FILE: Final = "authority.crt"
+OUTGOING: Final = "outgoing"
+
+PLAIN_PORT: Final = 1883  # IANA: mqtt
+TLS_PORT: Final = 8883  # IANA: secure-mqtt
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+_STRETCHED_AT_ONCE: Final = 2  # argon2id takes 256 MiB each; more at a time and a small machine begins to swap
+_LINK_PASSWORD_BYTES: Final = 18
+_KEY_PASSWORD_BYTES: Final = 16
+
+_README: Final = """\
+EXERCISE  {title}
+The folders of a region on separate machines, made by "sandiwara init". {count} agencies.
+
+  broker/        Copy to the broker's machine, and start there:  sandiwara broker FOLDER
+  nodes/AGENCY/  Copy to that agency's machine and to no other:  sandiwara node FOLDER AGENCY
+                 FOLDER is this folder, or the copied one itself.
+  authorities/   The keys that sign bundles and certificates. Neither broker nor nodes need them:
+                 move them to a medium that lies in a safe.
+  passwords/     {passwords}
+
+Nodes reach the broker at {address} ({way}).
+Off loopback a link is TLS 1.3 with certificates on both sides. The broker's certificate names:
+  {hosts}
+The bundle and the certificates hold from {issued} to {expires}.
+
+Nothing here is to be shared between agencies: who has a node's folder and its password is that agency.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkSettings:
+    """How nodes reach the broker; the broker listens accordingly."""
+
+    host: str
+    port: int
+    tls: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Locks:
+    """Passwords for key files: one for all, or where none is given one made for each."""
+
+    given: bytes | None = field(repr=False)
+    entropy: Entropy
+    made: dict[str, bytes] = field(default_factory=dict, repr=False)
+
+    def password_of(self, name: str) -> bytes:
+        """Return the password that locks one name's key file."""
+        if self.given is not None:
+            return self.given
+        if name not in self.made:
+            self.made[name] = self.entropy.take(_KEY_PASSWORD_BYTES).hex().encode()
+        return self.made[name]
+
+
+def link_settings(*, hosts: Sequence[str], port: int | None, tls: bool) -> LinkSettings:
+    """Return the settings that follow from what was asked: off loopback always TLS."""
+    host = hosts[0] if hosts else "127.0.0.1"
+    encrypted = tls or not is_loopback(host)
+    return LinkSettings(host=host, port=port or (TLS_PORT if encrypted else PLAIN_PORT), tls=encrypted)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a name or address is this machine's own."""
+    return host in _LOOPBACK or (host.startswith("127.") and host.replace(".", "").isdigit())
+
+
+def link_password_hash(agency: str, password: str, salt: str) -> str:
+    """Return what the broker keeps of a link password.
+
+    A plain hash: the password is 144 random bits, which nobody guesses, so stretching would protect nothing and would
+    let strangers keep the broker busy. The hash is there so that the broker's folder logs nobody in.
+    """
+    text = f"{salt}|{agency}|{password}".encode()
+    return hashlib.blake2b(text, digest_size=32, person=b"sw1 link").hexdigest()
+
+
+def write_deployment(
+    folder: Path,
+    community: Community,
+    *,
+    title: str,
+    settings: LinkSettings,
+    hosts: Sequence[str],
+    locks: Locks,
+    entropy: Entropy,
+    step: Callable[[int, int], None],
+) -> None:
+    """Write all folders of a region, whole or not at all.
+
+    Args:
+        folder: To be made; it must not exist, or be empty.
+        community: From ``enrol``.
+        title: For the README.
+        settings: How nodes reach the broker.
+        hosts: Names and addresses in the broker's certificate, beside those of loopback.
+        locks: The passwords of the key files.
+        entropy: Where link passwords and certificates' keys come from.
+        step: Told how many key files of how many are locked.
+
+    Raises:
+        InputError: If the folder holds something, or cannot be made.
+        KeyFileError: If a file cannot be written.
+    """
+    _refuse_occupied(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        being_made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        msg = f"{folder} cannot be made: {error.strerror}"
+        raise InputError(msg, remedy="give a folder in a place that is yours") from error
+    try:
+        _Writing(being_made, community, settings, locks, entropy).write(title=title, hosts=hosts, step=step)
+        being_made.replace(folder)
+    except OSError as error:
+        msg = f"{folder} cannot be written: {error.strerror}"
+        raise InputError(msg, remedy="check that the disk has room; nothing was left behind") from error
+    finally:
+        shutil.rmtree(being_made, ignore_errors=True)
+
+
+def _refuse_occupied(folder: Path) -> None:
+    try:
+        occupied = folder.exists() and (not folder.is_dir() or next(folder.iterdir(), None) is not None)
+    except OSError as error:
+        msg = f"{folder} cannot be looked into: {error.strerror}"
+        raise InputError(msg, remedy="give a folder in a place that is yours") from error
+    if occupied:
+        msg = f"{folder} is there already, and is not empty"
+        raise InputError(msg, remedy="give a new folder; keys that are in use are never overwritten")
+
+
+class _Writing:
+    """Writes the parts into a folder that nobody uses yet."""
+
+    def __init__(
+        self, folder: Path, community: Community, settings: LinkSettings, locks: Locks, entropy: Entropy
+    ) -> None:
+        self._folder = folder
+        self._community = community
+        self._settings = settings
+        self._locks = locks
+        self._entropy = entropy
+        self._rings: list[tuple[Path, KeyRing]] = []
+
+    def write(self, *, title: str, hosts: Sequence[str], step: Callable[[int, int], None]) -> None:
+        bundle = self._community.bundle
+        seed = new_seed(self._entropy)
+        validity = Validity(begin_ms=bundle.issued, end_ms=bundle.expires)
+        authority = LinkAuthority(seed=seed, validity=validity, entropy=self._entropy)
+        named = tuple(dict.fromkeys((*hosts, *_LOOPBACK)))
+        self._write_broker(authority, authority.server(named))
+        self._write_nodes(authority)
+        self._write_authorities(seed, authority)
+        self._lock_key_files(step)
+        for name, password in sorted(self._locks.made.items()):
+            write_private(self._folder / PASSWORDS / name, password + b"\n")
+        self._write_readme(title, named)
+
+    def _write_broker(self, authority: LinkAuthority, certificate: Issued) -> None:
+        folder = self._folder / BROKER
+        self._write_public(folder)
+        self._passwords = {name: self._entropy.take(_LINK_PASSWORD_BYTES).hex() for name in self._community.rings}
+        salt = self._entropy.take(16).hex()
+        hashed = {name: link_password_hash(name, text, salt) for name, text in sorted(self._passwords.items())}
+        write_json(folder / LINKS_FILE, {"salt": salt, "hashes": hashed})
+        write_json(folder / SETTINGS_FILE, self._reach())
+        self._write_certificate(folder, authority, certificate)
+        self._rings.append((folder / ROUTER_KEY_FILE, _ring(ROUTER, self._community.router.secret[:32])))
+
+    def _write_nodes(self, authority: LinkAuthority) -> None:
+        for agency, ring in sorted(self._community.rings.items()):
+            folder = self._folder / NODES / agency
+            self._write_public(folder)
+            (folder / OUTGOING).mkdir(mode=0o700)
+            write_json(folder / LINK_FILE, {**self._reach(), "password": self._passwords[agency]})
+            self._write_certificate(folder, authority, authority.client(agency))
+            self._rings.append((folder / AGENCY_KEY_FILE, ring))
+
+    def _write_authorities(self, seed: bytes, authority: LinkAuthority) -> None:
+        folder = self._folder / AUTHORITIES
+        for name, pair in sorted(self._community.authorities.items()):
+            self._rings.append((folder / f"{name}.key", _ring(name, pair.secret[:32])))
+        self._rings.append((folder / f"{LINK_AUTHORITY}.key", _ring(LINK_AUTHORITY, seed)))
+        write_private(folder / LINK_AUTHORITY_FILE, authority.certificate)
+
+    def _write_public(self, folder: Path) -> None:
+        folder.mkdir(parents=True, mode=0o700)
+        write_private(folder / BUNDLE_FILE, self._community.signed_bundle)
+        write_private(folder / ROOT_FILE, pack(self._community.root))
+
+    def _write_certificate(self, folder: Path, authority: LinkAuthority, certificate: Issued) -> None:
+        write_private(folder / CERTIFICATE_FILE, certificate.certificate)
+        write_private(folder / CERTIFICATE_KEY_FILE, certificate.key)
+        write_private(folder / LINK_AUTHORITY_FILE, authority.certificate)
+
+    def _reach(self) -> dict[str, Any]:
+        return {"format": 1, "host": self._settings.host, "port": self._settings.port, "tls": self._settings.tls}
+
+    def _lock_key_files(self, step: Callable[[int, int], None]) -> None:
+        """Stretch each file's password with its own salt; a second of one core each, so two are done at once."""
+        total = len(self._rings)
+        passwords = {ring.name: self._locks.password_of(ring.name) for _, ring in self._rings}
+
+        def lock(path: Path, ring: KeyRing) -> None:
+            write_key_file(path, ring, password=passwords[ring.name], cost=MODERATE, entropy=self._entropy)
+
+        with ThreadPoolExecutor(max_workers=_STRETCHED_AT_ONCE, thread_name_prefix="lock") as pool:
+            locking = [pool.submit(lock, path, ring) for path, ring in self._rings]
+            try:
+                for number, future in enumerate(locking, start=1):
+                    future.result()
+                    step(number, total)
+            finally:
+                # After an error or a Ctrl-C the files that wait are not begun.
+                for future in locking:
+                    future.cancel()
+
+    def _write_readme(self, title: str, hosts: Sequence[str]) -> None:
+        made = "One for each name, each in its own file. Hand them over by another way than the folders."
+        given = "Not here: all key files are locked with the password that was given."
+        text = _README.format(
+            title=title,
+            count=len(self._community.rings),
+            passwords=made if self._locks.made else given,
+            address=f"{self._settings.host}:{self._settings.port}",
+            way="TLS with client certificates" if self._settings.tls else "on this machine, by link password",
+            hosts=", ".join(hosts),
+            issued=_day(self._community.bundle.issued),
+            expires=_day(self._community.bundle.expires),
+        )
+        write_private(self._folder / "README.txt", text.encode())
+
+
+def _day(at_ms: int) -> str:
+    return f"{datetime.fromtimestamp(at_ms // 1000, UTC):%Y-%m-%d}"
+
+
+def _ring(name: str, seed: bytes) -> KeyRing:
+    return KeyRing(name, seed, ())
+
+
+def write_json(path: Path, document: Mapping[str, Any]) -> None:
+    """Write a small settings file of mode 0600, whole or not at all."""
+    write_private(path, (json.dumps(document, indent=2, sort_keys=True) + "\n").encode())
