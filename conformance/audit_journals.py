@@ -1,7 +1,7 @@
 """The journals of an exported log: each agency's own record, chained, with a head that the agency has signed."""
 
 from hashlib import blake2b
-from typing import Final
+from typing import Any, Final
 
 from conformance.audit_checkpoints import is_of
 from conformance.audit_reading import Audit, UnreadableError, canonical, read_line, read_note
@@ -25,7 +25,7 @@ def read_journal(audit: Audit, agency: str) -> tuple[JournalEntry, ...]:
         except UnreadableError as error:
             audit.add("changed", file, where, agency, f"{error}")
             return tuple(entries)
-        linked = f"{value['number']}|{value['at_ms']}|{value['stage']}|{canonical(value['fields'])}".encode()
+        linked = f"{value['number']}|{value['at_ms']}|{value['stage']}|".encode() + _text_of_fields(line, value)
         chain = blake2b(chain + linked, digest_size=32, person=b"sw1 journal").digest()
         if value["number"] != len(entries) + 1 or value["chain"] != chain.hex() or not line.endswith(b"\n"):
             audit.add("changed", file, where, agency, f"entry {len(entries) + 1} breaks the chain")
@@ -48,3 +48,10 @@ def read_journal(audit: Audit, agency: str) -> tuple[JournalEntry, ...]:
         text = f"{len(entries)} entries where the head was signed for {note.size}, or another end"
         audit.add("dropped", file, (offset, 0), agency, text)
     return tuple(entries)
+
+
+def _text_of_fields(line: bytes, value: dict[str, Any]) -> bytes:
+    """Return the fields as the line has them: it is in its one spelling, so they begin and end where they must."""
+    begin = len(f'{{"at_ms":{value["at_ms"]},"chain":,"fields":') + len(canonical(value["chain"]).encode())
+    end = len(f',"number":{value["number"]},"stage":}}') + len(canonical(value["stage"]).encode())
+    return line.removesuffix(b"\n")[begin:-end]

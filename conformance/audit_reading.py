@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 _DEPTH_MAX: Final = 16
 _FILE_BYTES_MAX: Final = 2 * 1024**3  # a log of ten million leaves; beyond this it is cut at checkpoints first
 _DASH: Final = "\u2014 "
+_ENCODER: Final = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 T = TypeVar("T")
 
@@ -214,7 +215,7 @@ def unbase64(encoded: str, *, length: int | None = None, offset: int = 0) -> byt
 
 def canonical(value: Any) -> str:
     """Return JSON in the one spelling that our files have."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
 def read_line(line: bytes, names: frozenset[str]) -> dict[str, Any]:
