@@ -26,21 +26,21 @@ _JOINERS: Final = tuple(_JOIN)
 _WORDS: Final[tuple[TriggerWord, ...]] = get_args(TriggerWord)
 _OUTCOMES: Final = ("grant", "refuse")
 _TOPIC_PATTERN: Final = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*(?:\.\*)?", re.ASCII)
-_MESSAGE_FIELDS: Final = ("who", "sender", "inject", "topic", "fact", "order")
+_REPORT_FIELDS: Final = ("who", "sender", "topic", "fact")
 # What each trigger can be narrowed by. A field that could never match is refused rather than ignored.
 _FIELDS: Final[dict[TriggerWord, tuple[str, ...]]] = {
     "time": (),
     "manual": (),
     "inject_delivered": ("who", "inject"),
-    "report_sent": _MESSAGE_FIELDS,
-    "report_received": _MESSAGE_FIELDS,
-    "opened": _MESSAGE_FIELDS,
-    "acknowledged": _MESSAGE_FIELDS,
+    "report_sent": ("who", "order"),
+    "report_received": _REPORT_FIELDS,
+    "opened": ("who", "sender"),
+    "acknowledged": ("who", "sender"),
     "fact_known": ("who", "fact"),
-    "request_received": ("who", "sender", "order"),
-    "decision_received": ("who", "sender", "order", "outcome"),
-    "correction_received": _MESSAGE_FIELDS,
-    "rule_denied": _MESSAGE_FIELDS,
+    "request_received": ("who", "sender"),
+    "decision_received": ("who", "sender", "outcome"),
+    "correction_received": _REPORT_FIELDS,
+    "rule_denied": ("who", "order"),
     "link_down": ("who",),
 }
 # The field that a trigger written as one word means: ``inject_delivered: E01``.

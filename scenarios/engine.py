@@ -123,6 +123,7 @@ class Exercise:
             )
             self._shapers[agency].shaping = True
         self.excon.startex()
+        self._expect_outages()
         await self._step_through(region)
 
     async def _check_communications(self, region: Region) -> None:
@@ -136,6 +137,20 @@ class Exercise:
             msg = f"the communications check failed: no box key of {', '.join(sorted(silent))}"
             raise ExerciseError(msg, remedy="start those nodes; STARTEX stays locked until all have answered")
         await self._at_rest(region)
+
+    def _expect_outages(self) -> None:
+        """Have the beginning of each outage be seen, for whoever waits for a link to fail."""
+        profiles = {profile.link: profile for profile in self.pack.links}
+        for participant in self.pack.participants:
+            for outage in profiles[participant.link].outages:
+                step_ms = outage.every_ms or self.pack.duration_ms
+                for begin_ms in range(outage.begin_ms, self.pack.duration_ms, step_ms):
+                    at_ms = self.pack.start_ms + begin_ms
+                    self.clock.at(at_ms, partial(self._see_outage, participant.agency))
+
+    def _see_outage(self, agency: str) -> None:
+        now_ms = self.clock.now_ms()
+        self._notice(Sighting(word="link_down", who=agency, at_ms=now_ms, cause=""))
 
     async def _step_through(self, region: Region) -> None:
         end_ms = self.pack.start_ms + self.pack.duration_ms

@@ -91,9 +91,10 @@ class Excon:
         """Take in something that happened at a desk, and look whether it settles a branch."""
         self._sightings.append(sighting)
         if not self._looking and self._open:
-            # Looked at in a step of its own: a branch's injects must not reach a desk in the middle of its own act.
+            # A step later, so that what settles a branch stands in every record before what follows from it, and a
+            # branch's injects never reach a desk in the middle of its own act.
             self._looking = True
-            self._clock.at(self._clock.now_ms(), self._look)
+            self._clock.at(self._clock.now_ms() + 1, self._look)
 
     def _look(self) -> None:
         self._looking = False
