@@ -120,15 +120,24 @@ def read_shared(folder: Path, *, now_ms: int) -> Shared:
     Raises:
         InputError: If a file is missing or damaged, or the bundle does not hold now.
     """
-    try:
-        root = read_shape(TrustRoot, unpack(_read(folder / ROOT_FILE), bytes_max=BUNDLE_BYTES_MAX))
-    except RemoteError as error:
-        msg = f"{folder / ROOT_FILE} is damaged: {error}"
-        raise InputError(msg, remedy=_RESTORE) from error
+    root = read_root(folder)
     signed = _read(folder / BUNDLE_FILE)
     return Shared(
         bundle=prove_bundle(signed, folder / BUNDLE_FILE, root=root, now_ms=now_ms), signed_bundle=signed, root=root
     )
+
+
+def read_root(folder: Path) -> TrustRoot:
+    """Read the authorities that a part trusts.
+
+    Raises:
+        InputError: If the file is missing or damaged.
+    """
+    try:
+        return read_shape(TrustRoot, unpack(_read(folder / ROOT_FILE), bytes_max=BUNDLE_BYTES_MAX))
+    except RemoteError as error:
+        msg = f"{folder / ROOT_FILE} is damaged: {error}"
+        raise InputError(msg, remedy=_RESTORE) from error
 
 
 def prove_bundle(signed: bytes, path: Path, *, root: TrustRoot, now_ms: int) -> Bundle:
