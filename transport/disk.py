@@ -79,9 +79,10 @@ def open_database(
     except sqlite3.Error as error:
         connection.close()
         os.close(lock)
-        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
-            msg = f"{path} cannot be made: {error}"
-            raise StoreError(msg, remedy="make room on the disk") from error
+        # The low byte is the kind; a disk without room shows as either, since the shared index is mapped memory.
+        if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
+            msg = f"{path} cannot be made or read: {error}"
+            raise StoreError(msg, remedy="make room on the disk; if there is room, the disk is failing") from error
         msg = f"{path} is damaged or no database: {error}"
         raise StoreError(msg, remedy=_RESTORE) from error
     except BaseException:
