@@ -5,7 +5,7 @@ that one agency that is away does not slow every report to all.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from agencies.drafts import Draft
 from agencies.outgoing import Outgoing
@@ -47,11 +47,17 @@ class KeyLookups:
         self._wait_s = wait_s
         self._absent_ms = int(absent_s * 1000)
         self._announced = asyncio.Event()
+        self._wanted: set[str] = set()  # readers whose keys are waited for
         self._absent: dict[str, int] = {}  # readers without a key, and the machine time until which that holds
 
     def announced(self) -> None:
         """Note that announcements have come."""
         self._announced.set()
+
+    def linked(self) -> None:
+        """Ask again for what is waited for: there was no link, or the one that carried the question has ended."""
+        if self._wanted:
+            self._ask_for(sorted(self._wanted))
 
     async def missing(self, readers: Iterable[str]) -> tuple[str, ...]:
         """Return those readers whose box key is not known here."""
@@ -76,9 +82,9 @@ class KeyLookups:
         if not missing:
             return
         self._announced.clear()
-        for first in range(0, len(missing), WRAPS_MAX):
-            if not self._ask(Lookup("lookup", missing[first : first + WRAPS_MAX])):
-                return
+        sought = missing
+        self._wanted.update(sought)
+        asked = self._ask_for(sought)
         try:
             async with asyncio.timeout(self._wait_s):
                 while missing:
@@ -86,4 +92,12 @@ class KeyLookups:
                     self._announced.clear()
                     missing = await self.missing(missing)
         except TimeoutError:
-            self._absent.update(dict.fromkeys(missing, machine_ms + self._absent_ms))
+            # Without a link nothing was asked, and nothing is known of who is away.
+            if asked:
+                self._absent.update(dict.fromkeys(missing, machine_ms + self._absent_ms))
+        finally:
+            self._wanted.difference_update(sought)
+
+    def _ask_for(self, names: Sequence[str]) -> bool:
+        lookups = [Lookup("lookup", tuple(names[at : at + WRAPS_MAX])) for at in range(0, len(names), WRAPS_MAX)]
+        return all(self._ask(lookup) for lookup in lookups)

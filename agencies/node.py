@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from agencies.acts import NodeActs
 from agencies.core import NodeCore
@@ -38,6 +39,8 @@ from transport.failures import first_of
 from transport.link import Connect, Link
 
 log = logging.getLogger(__name__)
+
+_FRAMES_GATHERED_MAX: Final = 16  # taken in one transaction; the link holds what comes beyond, up to its own bound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +110,7 @@ class Node(NodeActs):
         self._writing = False  # the writer has something to write …
         self._handing = False  # … and waits for the link to take it
         self._noted_up = False  # the journal says that the link is up
+        self._arrived: asyncio.Queue[bytes] = asyncio.Queue(maxsize=_FRAMES_GATHERED_MAX)
         readmit(core, store.announcements())
 
     @asynccontextmanager
@@ -139,7 +143,7 @@ class Node(NodeActs):
         Frames that the link holds, and verdicts and acks that are still to come, do not count.
         """
         writing = (self._wake.is_set() or self._writing) and not self._handing
-        return bool(self._turns.busy) or writing or self._owing.is_set()
+        return bool(self._turns.busy) or writing or self._owing.is_set() or not self._arrived.empty()
 
     async def look_up(self, agencies: Iterable[str]) -> tuple[str, ...]:
         """Ask for the box keys of these agencies; returns those that have announced none (communications check)."""
@@ -187,10 +191,14 @@ class Node(NodeActs):
         self._wake.set()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._write_frames(link), name=f"{self.agency}-writer")
+            # What came on the link before and was not taken is not acked, so it comes again.
+            self._arrived = asyncio.Queue(maxsize=_FRAMES_GATHERED_MAX)
             tasks.create_task(self._read_frames(link), name=f"{self.agency}-reader")
+            tasks.create_task(self._take_frames(), name=f"{self.agency}-taker")
             tasks.create_task(self._beat(), name=f"{self.agency}-heartbeat")
             tasks.create_task(self._watch_verdicts(), name=f"{self.agency}-verdicts")
             self._linked.set()
+            self._lookups.linked()
 
     def _greet(self) -> None:
         """Announce the box keys, then say hello; a new epoch is made here when the last one's week is over."""
@@ -264,15 +272,25 @@ class Node(NodeActs):
 
     async def _read_frames(self, link: Link) -> None:
         async for frame in link.frames():
-            try:
-                messages = read_down_frame(frame)
-            except RemoteError as error:
-                code = error.code
-                await self._turns.run(
-                    lambda code=code: self._note("rejected", hid=None, code=code.value, stage_failed="frame")  # type: ignore[misc] # mypy cannot type a lambda's default
-                )
-                continue
-            await self._took(messages)
+            await self._arrived.put(frame)
+
+    async def _take_frames(self) -> None:
+        """Take what has come by the time the disk is free, so that one sync and one ack serve many deliveries."""
+        while True:
+            frames = [await self._arrived.get()]
+            while not self._arrived.empty():
+                frames.append(self._arrived.get_nowait())
+            messages: list[DownMessage] = []
+            for frame in frames:
+                try:
+                    messages += read_down_frame(frame)
+                except RemoteError as error:
+                    code = error.code
+                    await self._turns.run(
+                        lambda code=code: self._note("rejected", hid=None, code=code.value, stage_failed="frame")  # type: ignore[misc] # mypy cannot type a lambda's default
+                    )
+            if messages:
+                await self._took(tuple(messages))
 
     async def _took(self, messages: tuple[DownMessage, ...]) -> None:
         await self._turns.run(
@@ -302,6 +320,8 @@ class Node(NodeActs):
             await self._turns.run(self._renew_and_announce)
             self._control.append(Heartbeat("heartbeat", self._clock.now_ms()))
             self._wake.set()
+            # A receipt may have had to wait for a key, or for this node's clock to be set right: nothing else tells.
+            self._owing.set()
 
     async def _keep_receipting(self) -> None:
         while True:

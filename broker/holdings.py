@@ -38,13 +38,13 @@ class Holdings:
         """Forget the box keys that are over."""
         self._sql.execute("DELETE FROM announcement WHERE expires <= ?", (now_ms,))
 
-    def announcements(self, agency: str | None = None) -> Iterator[Announcement]:
-        """Return the announcements of one agency, or of all."""
-        query = "SELECT statement, signature FROM announcement"
+    def announcements(self, agency: str | None = None, *, at_ms: int = 0) -> Iterator[Announcement]:
+        """Return the announcements of one agency, or of all, that are not over at a time."""
+        query = "SELECT statement, signature FROM announcement WHERE expires > ?"
         rows = (
-            self._sql.execute(f"{query} ORDER BY agency, epoch")
+            self._sql.execute(f"{query} ORDER BY agency, epoch", (at_ms,))
             if agency is None
-            else self._sql.execute(f"{query} WHERE agency = ? ORDER BY epoch", (agency,))
+            else self._sql.execute(f"{query} AND agency = ? ORDER BY epoch", (at_ms, agency))
         )
         for statement, signature in rows:
             yield Announcement("announce", statement, signature)

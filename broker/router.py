@@ -101,6 +101,7 @@ class Router:
         self._feeds: dict[str, Feed] = {}
         self._queued = store.queues()
         self._attachments = Attachments(store)
+        self._now_ms = 0  # of the batch at hand
         self._introductions: dict[str, int] = {}  # how often each originator has announced a key since the start
         for announcement in store.holdings.announcements():
             self._readmit(announcement)
@@ -111,6 +112,7 @@ class Router:
         Raises:
             StoreError: If nothing could be written; then nothing was accepted, and every feed is as it was.
         """
+        self._now_ms = now_ms
         outcome = Outcome()
         dirty: set[str] = set()
         try:
@@ -119,6 +121,7 @@ class Router:
                     outcome.answers.append(self._take(arrival, outcome, dirty, now_ms=now_ms))
                 for reader in sorted(dirty):
                     self._fill(reader, outcome)
+                    self._feeds[reader].end_burst()
                 self._store.write_feeds([(reader, self._feeds[reader].next_dseq) for reader in sorted(dirty)])
         except StoreError:
             self._forget_feeds()
@@ -253,7 +256,7 @@ class Router:
         if feed.introduced.get(originator) != introduction:
             # A reader needs its originator's box keys to open anything: once a session, and when there is a new one.
             feed.introduced[originator] = introduction
-            for announcement in self._store.holdings.announcements(originator):
+            for announcement in self._store.holdings.announcements(originator, at_ms=self._now_ms):
                 outcome.send(row.reader, announcement)
         feed.send(dseq, len(cut))
         outcome.send(row.reader, Delivery("delivery", dseq, cut))
@@ -335,7 +338,7 @@ class Router:
 
     def _look_up(self, agency: str, message: Lookup, outcome: Outcome) -> None:
         for name in dict.fromkeys(message.agencies):
-            for announcement in self._store.holdings.announcements(name):
+            for announcement in self._store.holdings.announcements(name, at_ms=self._now_ms):
                 outcome.send(agency, announcement)
 
     def _readmit(self, announcement: Announcement) -> None:

@@ -4,6 +4,7 @@ What is decided, queued, numbered and sent can so be looked at message by messag
 same file.
 """
 
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -34,7 +35,15 @@ from sealing.statements import sign_bundle
 class SmallRouter:
     """The synchronous half of the broker with a clock that stands until it is set."""
 
-    def __init__(self, folder: Path, *, limits: QuotaLimits | None = None, announced: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        limits: QuotaLimits | None = None,
+        announced: bool = True,
+        bundle: Bundle = world.BUNDLE,
+    ) -> None:
+        self.bundle = bundle
         self.path = folder / "broker.sqlite"
         self.limits = limits or QuotaLimits()
         self.now_ms = world.NOW
@@ -44,12 +53,12 @@ class SmallRouter:
                 own = tuple(item for item in world.announcements() if name.encode() in item.statement)
                 self.frame(name, *own)
 
-    def _open(self, bundle: Bundle = world.BUNDLE) -> None:
+    def _open(self) -> None:
         self.store = Store.open(self.path, router=world.ROUTER)
         identity = Identity(router=world.ROUTER, signer=world.sign_pair(world.ROUTER))
-        self.core = RouterCore(identity=identity, bundle=bundle)
+        self.core = RouterCore(identity=identity, bundle=self.bundle)
         with self.store.transaction():
-            self.store.holdings.write_bundle(bundle.version, world.signed_bundle())
+            self.store.holdings.write_bundle(self.bundle.version, world.signed_bundle())
         self.router = Router(core=self.core, store=self.store, limits=self.limits)
 
     def restart(self) -> None:
@@ -85,14 +94,19 @@ class SmallRouter:
 
     def install(self, *, version: int = world.BUNDLE_VERSION + 1, status: dict[str, Status]) -> Outcome:
         """Install a bundle in which these agencies have another status."""
-        agencies = tuple(item._replace(status=status.get(item.agency, item.status)) for item in world.BUNDLE.agencies)
-        bundle = world.BUNDLE._replace(version=version, agencies=agencies)
+        agencies = tuple(item._replace(status=status.get(item.agency, item.status)) for item in self.bundle.agencies)
+        bundle = self.bundle._replace(version=version, agencies=agencies)
         signed = sign_bundle(bundle, {name: world.sign_pair(name) for name in ("north", "south")})
         self.core.install(bundle)
         return self.router.handle([BundleSigned(version=version, signed=signed)], now_ms=self.now_ms)
 
     def records(self, *stages: str) -> list[RecordRow]:
         return [row for row in self.store.records() if not stages or row.stage in stages]
+
+    def queued_to(self, readers: Iterable[str]) -> int:
+        """Return how many rows wait for these readers, or for their acks."""
+        queues = self.store.queues()
+        return sum(queues.get(reader, 0) for reader in readers)
 
     def queued(self, reader: str) -> int:
         return self.store.queues().get(reader, 0)
