@@ -97,8 +97,10 @@ def find(condition: Condition, sightings: Sequence[Sighting], *, now_ms: int) ->
     if condition.negated is not None:
         return () if find(condition.negated, sightings, now_ms=now_ms) is None else None
     if condition.any:
-        found = (find(part, sightings, now_ms=now_ms) for part in condition.any)
-        return next((part for part in found if part is not None), None)
+        found = [part for item in condition.any if (part := find(item, sightings, now_ms=now_ms)) is not None]
+        # What has just happened goes first: a desk acts on news, and an older cause of the same must not hide it.
+        latest = sightings[-1:]
+        return next((part for part in found if latest and latest[0] in part), found[0] if found else None)
     parts = [find(part, sightings, now_ms=now_ms) for part in condition.all]
     if not parts or any(part is None for part in parts):
         return None
