@@ -63,6 +63,18 @@ class KeyLookups:
         """Return those readers whose box key is not known here."""
         return await self._turns.run(lambda: self._outgoing.missing_keys(readers, at_ms=self._clock.now_ms()))
 
+    async def refresh(self, readers: Iterable[str], *, ahead_ms: int) -> None:
+        """Ask for the next keys of those readers whose known ones end within a time; the answers are not waited for."""
+        ending = await self._turns.run(lambda: self._ending(tuple(readers), ahead_ms))
+        if ending:
+            self._ask_for(ending)
+
+    def _ending(self, readers: Sequence[str], ahead_ms: int) -> tuple[str, ...]:
+        now_ms = self._clock.now_ms()
+        unknown = set(self._outgoing.missing_keys(readers, at_ms=now_ms))
+        ending = self._outgoing.missing_keys(readers, at_ms=now_ms + ahead_ms)
+        return tuple(name for name in ending if name not in unknown)
+
     async def find_for(self, draft: Draft) -> None:
         """Find the keys of whoever would get anything of a draft."""
         await self._find(await self._turns.run(lambda: self._missing_of(draft)))

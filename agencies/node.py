@@ -29,7 +29,7 @@ from schemas.frames import (
     gather_frames,
     read_down_frame,
 )
-from schemas.limits import DELIVERY_WINDOW, RECEIPT_GATHER_MS
+from schemas.limits import BOX_EPOCH_OVERLAP_MS, DELIVERY_WINDOW, RECEIPT_GATHER_MS
 from sealing.directory import announce
 from sealing.entropy import Entropy
 from sealing.keyfile import KeyRing
@@ -152,9 +152,14 @@ class Node(NodeActs):
         return await self._lookups.missing(names)
 
     async def renew_keys(self) -> None:
-        """Make and announce the next epoch's box key if it is time; a node with a link does so by itself."""
+        """Make and announce the next epoch's box key if it is time, and ask for those of others in their last day.
+
+        A node with a link renews by itself, by real time; in an exercise it is told to, by the exercise's.
+        """
         await self._turns.run(self._renew_and_announce)
         self._wake.set()
+        others = [item.agency for item in self.core.bundle.agencies if item.agency != self.agency]
+        await self._lookups.refresh(others, ahead_ms=BOX_EPOCH_OVERLAP_MS)
 
     # Moving frames.
 

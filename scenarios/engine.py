@@ -34,6 +34,7 @@ from transport.seeded import stream
 _MOTION_LIMIT_S: Final = 60.0  # of real time for one step; a step takes milliseconds unless a disk or link is stuck
 _SPIN_TURNS: Final = 8  # turns of the loop before real waiting begins: most steps are over by then
 _LOOK_S: Final = 0.0005
+_RENEWAL_MS: Final = 6 * 3_600_000  # a box key's last day is one of four looks at least
 _DRAIN_MS: Final = 2 * 3_600_000  # after ENDEX, what is under way may still arrive for two hours of exercise time
 
 # Real-time timers of a node would fire while exercise time stands; the exercise needs none of them.
@@ -124,6 +125,8 @@ class Exercise:
             self._shapers[agency].shaping = True
         self.excon.startex()
         self._expect_outages()
+        for at_ms in range(0, self.pack.duration_ms + _DRAIN_MS, _RENEWAL_MS):
+            self.clock.at(self.pack.start_ms + at_ms, partial(self._renew_keys, region))
         await self._step_through(region)
 
     async def _check_communications(self, region: Region) -> None:
@@ -137,6 +140,12 @@ class Exercise:
             msg = f"the communications check failed: no box key of {', '.join(sorted(silent))}"
             raise ExerciseError(msg, remedy="start those nodes; STARTEX stays locked until all have answered")
         await self._at_rest(region)
+
+    @staticmethod
+    async def _renew_keys(region: Region) -> None:
+        """Have box keys renewed in exercise time: nothing may fail in an exercise of weeks because it is quick."""
+        for node in region.nodes.values():
+            await node.renew_keys()
 
     def _expect_outages(self) -> None:
         """Have the beginning of each outage be seen, for whoever waits for a link to fail."""

@@ -10,7 +10,9 @@ Files: ``record/excon.jsonl``, ``record/router.jsonl``, ``record/<agency>.jsonl`
     STARTEX), stage, and the fields of its stage; ids of messages are lower-case hex.
 
 Stages of EXCON
-    startex, endex
+    commex            agencies, silent   (the communications check: whose box key nobody could find)
+    startex           pack, digest, seed
+    endex             reason
     inject_released   inject, to
     inject_delivered  inject, agency, passages
     branch_taken      branch, outcome ("then" or "otherwise"), because (text), injects
@@ -19,6 +21,8 @@ Stages of the router
     decided           hid, place, originator, recipient, permit (bool), rule, label (object)
     refused           hid (or null), originator, code, stage_failed, refusals [{place, recipient, rule}]
     delivered         hid, recipient  (the recipient's ack is on disk)
+    cancelled         hid (or null), recipient  (queued, and taken back by a recall, a revocation or an expiry)
+    bundle            details: the version that is in force from here on
 Stages of a node
     link_up, link_down
     intended          act, order, reason, to, left_out {agency: rule}, cause {inject or hid}   (after pre-flight)
@@ -39,6 +43,11 @@ Stages of a node
     decision_opened   hid, outcome, reason, conditions
     receipt           hid, reader, status, bits, reported_ms
     superseded        hid, by
+    recalled          hid, by      (erased, or not taken up when it comes)
+    duplicate         hid          (came before; without effect)
+    missing           originator, messages   (numbers of an originator that were passed over)
+    gap               deliveries   (acked by a copy of this node's disk that is gone)
+    bundle            version
 """
 
 import json
