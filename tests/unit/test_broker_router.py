@@ -392,9 +392,9 @@ def recall_of(hid: bytes, *readers: str) -> bytes:
 
 
 def test_a_recall_cancels_what_waits_and_leaves_no_gap(router: SmallRouter) -> None:
-    router.hello("bravo")
     for number in range(DELIVERY_WINDOW):
         router.report(f"m{number}", "bravo")
+    router.hello("bravo")
     message, _ = router.report("waiting", "bravo", "golf")
 
     router.send(recall_of(message.hid, "bravo", "golf"))
