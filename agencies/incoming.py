@@ -26,6 +26,7 @@ from schemas.frames import (
     UpMessage,
     VerdictMessage,
 )
+from schemas.label import Label
 from schemas.report import PortionContent
 from schemas.workflow import DecisionContent, ReceiptContent, ReceiptItem, ReceiptStatus, RequestContent
 from sealing.opening import Content, finish_chunked
@@ -80,18 +81,16 @@ class Incoming:
         return Hello("hello", self._store.value(LAST_DSEQ), self._core.bundle.version)
 
     def take(self, messages: tuple[DownMessage, ...], moment: Moment) -> Effects:
-        """Take a frame's messages in order.
+        """Take the messages of one frame or of several in order.
 
         Raises:
-            StoreError: If the disk is full; then nothing of the frame was taken, and it will be sent again.
+            StoreError: If the disk is full; then nothing of them was taken, and they will be sent again.
         """
         effects = Effects()
         with self._store.transaction():
             before = self._store.value(LAST_DSEQ)
             for message in messages:
                 self._message(message, effects, moment)
-                if effects.resume:
-                    break
             held = self._store.value(LAST_DSEQ)
             if held != before or any(isinstance(message, Delivery) for message in messages):
                 effects.replies.append(Ack("ack", held))
@@ -197,11 +196,11 @@ class Incoming:
             arrival = Arrival(
                 hid=hid, kind=header.kind, originator=accepted.originator, ref=header.ref, contents=opened
             )
-            self._opened(arrival, effects, moment)
+            labels = {portion.place: portion.label for portion in accepted.portions}
+            self._opened(arrival, labels, effects, moment)
 
-    def _opened(self, arrival: Arrival, effects: Effects, moment: Moment) -> None:
+    def _opened(self, arrival: Arrival, labels: dict[int, Label], effects: Effects, moment: Moment) -> None:
         hid, kind, originator, ref = arrival.hid, arrival.kind, arrival.originator, arrival.ref
-        labels = {portion.place: portion.label for portion in self._store.portions(hid)}
         bits = sum(1 << place for place, _ in arrival.contents)
         self._write(
             "verified",
@@ -311,7 +310,7 @@ class Incoming:
                 ref=held_message.ref,
                 contents=((message.place, content),),
             )
-            self._opened(arrival, effects, moment)
+            self._opened(arrival, {message.place: pending.opened.label}, effects, moment)
 
     def _chunk_wanted(self, message: ChunkRequest, effects: Effects) -> None:
         sealed = self._store.sealed(message.hid)

@@ -14,6 +14,8 @@ from sealing.primitives import digest
 
 _PERSON_JOURNAL = b"sw1 journal"
 _CHAIN_BEGIN = bytes(32)
+# Made once: ``json.dumps`` makes a writer for every entry that asks for anything but its defaults.
+_write_json = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Entry(NamedTuple):
@@ -42,7 +44,7 @@ class Journal:
 
     def write(self, stage: str, *, at_ms: int, machine_ms: int, **fields: Any) -> None:
         """Add an entry; ``fields`` are JSON values, as scenarios read them."""
-        text = json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        text = _write_json(fields)
         self._number += 1
         self._chain = digest(_PERSON_JOURNAL, self._chain + f"{self._number}|{at_ms}|{stage}|{text}".encode())
         self._sql.execute(
