@@ -69,7 +69,7 @@ class RouterCore:
     """Decides on envelopes by one version of the community bundle."""
 
     def __init__(self, *, identity: Identity, bundle: Bundle) -> None:
-        self._identity = identity
+        self.identity = identity
         self.boxes = BoxDirectory()
         self.install(bundle)
 
@@ -141,7 +141,7 @@ class RouterCore:
         self._check_freshness(received, known, now_ms=now_ms)
         portions = _portions_to_keep(received, known)
         verdict = RouterVerdict(
-            router=self._identity.router,
+            router=self.identity.router,
             hid=hid,
             wraps_hash=received.envelope.wraps_hash,
             outcome="accepted",
@@ -167,7 +167,7 @@ class RouterCore:
             decisions=decisions,
             re_release=known is not None,
             verdict=verdict,
-            message=sign_verdict(verdict, signer=self._identity.signer),
+            message=sign_verdict(verdict, signer=self.identity.signer),
         )
 
     def _check_reference(self, received: Received, state: RouterState) -> None:
@@ -278,7 +278,7 @@ class RouterCore:
         """Tell the author, signed, what was refused; but only an author who has proved to be one."""
         proved = error.stage not in {"sender", "key", "signature"}
         verdict = RouterVerdict(
-            router=self._identity.router,
+            router=self.identity.router,
             hid=received.hid,
             wraps_hash=received.envelope.wraps_hash,
             outcome="refused",
@@ -296,7 +296,7 @@ class RouterCore:
             code=error.code,
             stage=error.stage,
             verdict=verdict,
-            message=sign_verdict(verdict, signer=self._identity.signer),
+            message=sign_verdict(verdict, signer=self.identity.signer),
         )
 
 

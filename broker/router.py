@@ -97,6 +97,7 @@ class Router:
     def __init__(self, *, core: RouterCore, store: Store, limits: QuotaLimits) -> None:
         self._core = core
         self._store = store
+        self._log = store.begin_log(router=core.identity.router, signer=core.identity.signer)
         self._limits = limits
         self._feeds: dict[str, Feed] = {}
         self._queued = store.queues()
@@ -123,6 +124,7 @@ class Router:
                     self._fill(reader, outcome)
                     self._feeds[reader].end_burst()
                 self._store.write_feeds([(reader, self._feeds[reader].next_dseq) for reader in sorted(dirty)])
+                self._log.sign_due(now_ms=now_ms)
         except StoreError:
             self._forget_feeds()
             raise

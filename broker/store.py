@@ -1,7 +1,7 @@
 """The router's memory on disk: messages, queues, verdicts, announcements and the record of every decision.
 
 One SQLite file, one connection, one thread. Queue rows and records of a decision are written in the same transaction
-as the message, so "accepted" is true of all of it or of nothing. The provable log will read the table ``record``.
+as the message, so "accepted" is true of all of it or of nothing; so are the leaves of the provable log.
 """
 
 import sqlite3
@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from broker.audit.records import Record, leaves_of_admission, leaves_of_records
+from broker.audit.store import TABLES as LOG_TABLES
+from broker.audit.store import LogStore
 from broker.cuts import Cutter, Release
 from broker.holdings import Holdings
 from broker.state import Admitted, KnownMessage, Refused
@@ -17,10 +20,11 @@ from schemas.codec import pack, read_shape, unpack
 from schemas.envelope import Wrap
 from schemas.frames import VerdictMessage
 from schemas.limits import ENVELOPE_BYTES_MAX
+from sealing.keys import SignPair
 from transport.disk import Database, open_database
 
 APPLICATION_ID: Final = 0x53575231  # "SWR1"
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 _RELEASES_KEPT: Final = 256  # releases whose cuts are being sent; a few MiB
 
 _TABLES: Final = """
@@ -80,6 +84,7 @@ class Store:
         self.holdings = Holdings(database)
         self._cutters: dict[int, Cutter] = {}
         self._releases: dict[int, tuple[bytes, str]] = {}
+        self.log: LogStore | None = None  # none for whoever only reads the file
         self._read_counters()
 
     @classmethod
@@ -122,7 +127,18 @@ class Store:
             self._read_counters()
             self._cutters.clear()
             self._releases.clear()
+            if self.log is not None:
+                self.log.reload()
             raise
+
+    def begin_log(self, *, router: str, signer: SignPair) -> LogStore:
+        """Have every record told of in the router's provable log from now on.
+
+        Raises:
+            StoreError: If the leaves on disk are not those that were signed for.
+        """
+        self.log = LogStore(self._sql, router=router, signer=signer)
+        return self.log
 
     def _read_counters(self) -> None:
         self._next_record = self._one("SELECT coalesce(max(number), 0) FROM record") + 1
@@ -205,6 +221,8 @@ class Store:
             for decision in admitted.decisions
         ]
         self.write_records(rows, at=at)
+        if self.log is not None:
+            self.log.append([*leaves_of_admission(admitted, at=at)], at=at)
 
     def write_refused(self, refused: Refused, *, at: int) -> None:
         """Write that a release was refused, and why."""
@@ -212,14 +230,17 @@ class Store:
         body = pack((refused.code, refused.stage, refusals))
         self.write_records([("refused", refused.hid, refused.originator, body)], at=at)
 
-    def write_records(self, rows: Sequence[tuple[str, bytes | None, str, bytes]], *, at: int) -> None:
-        """Write records: stage, message, agency, packed body."""
+    def write_records(self, rows: Sequence[Record], *, at: int) -> None:
+        """Write records: stage, message, agency, packed body; and the leaves that tell of them."""
         first = self._next_record
         self._sql.executemany(
             "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?)",
             [(first + offset, at, *row) for offset, row in enumerate(rows)],
         )
         self._next_record += len(rows)
+        if self.log is not None:
+            installed = any(stage == "bundle" for stage, *_ in rows)
+            self.log.append([*leaves_of_records(rows, at=at)], at=at, bundle_installed=installed)
 
     def _recall(self, hid: bytes, *, at: int) -> None:
         """Forget the content of a recalled message and cancel what is still queued of it."""
@@ -229,21 +250,22 @@ class Store:
         releases = [number for (number,) in self._sql.execute("SELECT number FROM release WHERE hid = ?", (hid,))]
         for release in releases:
             self._cutters.pop(release, None)
-            self._cancel("release = ?", release, hid=hid, at=at)
+            self._cancel("release = ?", release, at=at)
 
     def cancel_for(self, agency: str, *, at: int) -> int:
         """Cancel whatever is queued to or from an agency; returns how many rows that were."""
-        mine = self._cancel("reader = ?", agency, hid=None, at=at)
+        mine = self._cancel("reader = ?", agency, at=at)
         query = "release IN (SELECT release.number FROM release JOIN message USING (hid) WHERE originator = ?)"
-        return mine + self._cancel(query, agency, hid=None, at=at)
+        return mine + self._cancel(query, agency, at=at)
 
-    def _cancel(self, where: str, value: object, *, hid: bytes | None, at: int) -> int:
-        readers = [name for (name,) in self._sql.execute(f"SELECT reader FROM queue WHERE {where}", (value,))]  # noqa: S608 - the clause is one of three constants above
+    def _cancel(self, where: str, value: object, *, at: int) -> int:
+        query = f"SELECT reader, hid FROM queue JOIN release ON release.number = queue.release WHERE {where}"  # noqa: S608 - the clause is one of three constants above
+        rows = self._sql.execute(query, (value,)).fetchall()
         # A row that has its number is emptied, not removed: numbers have no gaps, or a loss would not show.
         self._sql.execute(f"UPDATE queue SET wrap = x'' WHERE {where} AND dseq NOTNULL", (value,))  # noqa: S608 - the same constants
         self._sql.execute(f"DELETE FROM queue WHERE {where} AND dseq ISNULL", (value,))  # noqa: S608 - the same constants
-        self.write_records([("cancelled", hid, reader, b"") for reader in readers], at=at)
-        return len(readers)
+        self.write_records([("cancelled", hid, reader, b"") for reader, hid in rows], at=at)
+        return len(rows)
 
     # Queues and deliveries.
 
@@ -370,14 +392,14 @@ class Store:
             releases = [n for (n,) in self._sql.execute("SELECT number FROM release WHERE hid = ?", (hid,))]
             for release in releases:
                 self._cutters.pop(release, None)
-                self._cancel("release = ?", release, hid=hid, at=now_ms)
+                self._cancel("release = ?", release, at=now_ms)
             for table in ("chunk", "portion", "release", "reader", "message"):
                 self._sql.execute(f"DELETE FROM {table} WHERE hid = ?", (hid,))  # noqa: S608 - five constants
         return len(expired)
 
 
 def _create_tables(connection: sqlite3.Connection) -> None:
-    for statement in _TABLES.split(";\n"):
+    for statement in (_TABLES + LOG_TABLES).split(";\n"):
         if statement.strip():
             connection.execute(statement)
 

@@ -63,6 +63,10 @@ class CheckpointSigner:
         """The last checkpoint that was signed; the empty tree if none ever was."""
         return self._signed
 
+    def may_sign(self) -> bool:
+        """Tell whether the log is not fenced."""
+        return self.state is Signing.OPEN
+
     def due(self, *, size: int, now_ms: int) -> bool:
         """Tell whether a checkpoint is due over ``size`` leaves: at most one a second, or one for each 256 leaves."""
         if self.state is Signing.FENCED or size <= self._signed.size:

@@ -38,7 +38,6 @@ class AdmittedLeaf(NamedTuple):
     kind: Kind
     ref: Hash | None
     wraps_hash: Hash
-    bundle_version: Uint
 
 
 class ReleasedLeaf(NamedTuple):
@@ -49,7 +48,6 @@ class ReleasedLeaf(NamedTuple):
     hid: Hash
     originator: AgencyId
     wraps_hash: Hash
-    bundle_version: Uint
 
 
 class DecidedLeaf(NamedTuple):

@@ -31,8 +31,8 @@ SECRET = bytes(range(32))
 HID, OTHER, WRAPS = b"h" * 32, b"o" * 32, b"w" * 32
 AT = 1_700_000_000_000
 LEAVES: tuple[Leaf, ...] = (
-    AdmittedLeaf("admitted", AT, HID, "mys-cert", "report", None, WRAPS, 3),
-    ReleasedLeaf("released", AT, HID, "mys-cert", WRAPS, 3),
+    AdmittedLeaf("admitted", AT, HID, "mys-cert", "report", None, WRAPS),
+    ReleasedLeaf("released", AT, HID, "mys-cert", WRAPS),
     DecidedLeaf("decided", AT, HID, "sgp-cert", "mys-cert", 0b101),
     RefusedLeaf("refused", AT, None, "mys-cert", "TRUNCATED", ()),
     RefusedLeaf("refused", AT, HID, "mys-cert", "AUDIENCE", (RefusedPair(0, "sgp-cert", "NTK-LEVEL"),)),

@@ -78,7 +78,7 @@ class Region:
         hid = digest(b"test hid", self.messages.to_bytes(4, "big"))
         if kind == "report":
             self.tell(sender, "released", hid=hid.hex(), kind=kind, audience=audience)
-        self.leaves.append(AdmittedLeaf("admitted", NOW + self.messages, hid, sender, kind, None, bytes(32), 1))
+        self.leaves.append(AdmittedLeaf("admitted", NOW + self.messages, hid, sender, kind, None, bytes(32)))
         for reader, bits in audience.items():
             self.leaves.append(DecidedLeaf("decided", NOW + self.messages, hid, reader, sender, bits))
         self.tell(sender, "accepted", hid=hid.hex())
@@ -329,7 +329,7 @@ Evil = Callable[[Region], None]
 
 
 def _admits_what_nobody_sent(region: Region) -> None:
-    region.leaves.insert(0, AdmittedLeaf("admitted", NOW, b"f" * 32, "mys-cert", "report", None, bytes(32), 1))
+    region.leaves.insert(0, AdmittedLeaf("admitted", NOW, b"f" * 32, "mys-cert", "report", None, bytes(32)))
 
 
 def _leaves_out_an_admission(region: Region) -> None:
