@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from agencies.conditions import Condition, Outcome, Sighting, find
+from agencies.conditions import Condition, Outcome, Sighting, find, times_of
 from schemas.label import Label
 
 ActWord = Literal["report", "forward", "request", "decide", "correct", "acknowledge", "hold"]
@@ -109,6 +109,10 @@ class Bot:
         self._chance = chance
         self._sightings: list[Sighting] = []
         self._done: set[str] = set()
+
+    def times(self) -> tuple[int, ...]:
+        """Return the times that its orders wait for, Unix ms, each once and in order."""
+        return tuple(sorted({at_ms for order in self._orders for at_ms in times_of(order.on)}))
 
     def reading_ms(self) -> int:
         """Return how long the desk takes to open what has just come."""

@@ -4,6 +4,7 @@ They are matched on sightings, which name messages, places and passages by id; n
 so a desk that matches its orders learns nothing that it has not been told.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -107,9 +108,21 @@ def find(condition: Condition, sightings: Sequence[Sighting], *, now_ms: int) ->
     return tuple(sighting for part in parts for sighting in part or ())
 
 
+def times_of(condition: Condition) -> tuple[int, ...]:
+    """Return the times that a condition names, at which it may come to hold without anything happening; Unix ms."""
+    if condition.trigger is not None:
+        return () if condition.trigger.time_ms is None else (condition.trigger.time_ms,)
+    parts = [*condition.all, *condition.any, *([condition.negated] if condition.negated else [])]
+    return tuple(at_ms for part in parts for at_ms in times_of(part))
+
+
 def _find_trigger(trigger: Trigger, sightings: Sequence[Sighting], now_ms: int) -> tuple[Sighting, ...] | None:
     if trigger.word == "time":
-        return () if trigger.time_ms is not None and now_ms >= trigger.time_ms else None
+        if trigger.time_ms is None or now_ms < trigger.time_ms:
+            return None
+        # A desk that waits for times is told when they come; elsewhere the time itself is enough.
+        came = (seen for seen in sightings if seen.word == "time" and seen.at_ms >= (trigger.time_ms or 0))
+        return tuple(itertools.islice(came, 1))
     for sighting in reversed(sightings):
         if trigger.matches(sighting):
             return (sighting,)

@@ -51,6 +51,12 @@ class Desk:
         self._released: dict[str, bytes] = {}  # what each standing order sent
         self._requests: dict[str, Arrival] = {}
 
+    def begin(self) -> None:
+        """Have the times that the desk's orders name be seen when they come."""
+        for at_ms in self._bot.times():
+            if at_ms >= self._clock.now_ms():
+                self._clock.at(at_ms, lambda: self._plan(self._sighting("time", "clock")))
+
     def hand_material(self, inject: str, material: tuple[Portion, ...]) -> None:
         """Put an inject on the desk."""
         self._material[inject] = material

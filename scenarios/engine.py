@@ -125,6 +125,8 @@ class Exercise:
             self._shapers[agency].shaping = True
         self.excon.startex()
         self._expect_outages()
+        for desk in self._desks.values():
+            desk.begin()
         for at_ms in range(0, self.pack.duration_ms + _DRAIN_MS, _RENEWAL_MS):
             self.clock.at(self.pack.start_ms + at_ms, partial(self._renew_keys, region))
         await self._step_through(region)

@@ -7,7 +7,7 @@ by its time, so that play can never hang.
 from collections.abc import Callable
 from typing import Any, Final
 
-from agencies.conditions import Condition, Sighting, find
+from agencies.conditions import Condition, Sighting, find, times_of
 from scenarios.casting import cast_condition
 from scenarios.clock import ExerciseClock
 from scenarios.model import Branch, Inject, Pack
@@ -108,7 +108,7 @@ class Excon:
         self._open[branch.branch] = branch
         deadline = self._clock.now_ms() + branch.within_ms
         self._clock.at(self._clock.now_ms(), self._look)
-        for at_ms in _times(self._conditions[branch.branch]):
+        for at_ms in times_of(self._conditions[branch.branch]):
             if self._clock.now_ms() < at_ms <= deadline:
                 self._clock.at(at_ms, self._look)
         self._clock.at(deadline, lambda: self._close_branch(branch))
@@ -160,11 +160,3 @@ def _in_words(cause: Sighting) -> str:
     """Say what settled a branch, for people; messages by the beginning of their ids."""
     words = _WORDS.get(cause.word, "{who}: {word}")
     return words.format(who=cause.who, word=cause.word, sender=cause.sender, order=cause.order, cause=cause.cause[:8])
-
-
-def _times(condition: Condition) -> list[int]:
-    """Return the times that a condition names, at which it may come to hold without anything happening."""
-    if condition.trigger is not None:
-        return [condition.trigger.time_ms] if condition.trigger.time_ms is not None else []
-    parts = [*condition.all, *condition.any, *([condition.negated] if condition.negated else [])]
-    return [at_ms for part in parts for at_ms in _times(part)]
