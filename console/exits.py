@@ -11,9 +11,11 @@ from schemas.errors import (
     KeyFileError,
     LinkError,
     ListenError,
+    LogError,
     RemoteError,
     SandiwaraError,
     SealError,
+    SimulationError,
     StoreError,
     UsageError,
 )
@@ -61,6 +63,8 @@ _OF_ERROR: Final[tuple[tuple[type[SandiwaraError], Exit], ...]] = (
     (CapacityError, Exit.LIMIT),
     (ExerciseError, Exit.LIMIT),
     (RemoteError, Exit.INPUT),
+    (LogError, Exit.STORE),
+    (SimulationError, Exit.BUG),
 )
 
 

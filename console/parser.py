@@ -5,7 +5,7 @@ Light on purpose: the standard library only, so that ``sandiwara --help`` answer
 
 import argparse
 import re
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from schemas.errors import UsageError
 
@@ -25,6 +25,17 @@ class Parser(argparse.ArgumentParser):
             UsageError: Always.
         """
         raise UsageError(self._in_words(message), remedy=self._remedy(message))
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Refuse what is not known in the command where it stands, which knows its own options.
+
+        Raises:
+            UsageError: If anything is left over.
+        """
+        parsed, strangers = super().parse_known_args(args, namespace)
+        if strangers:
+            self.error(f"unrecognized arguments: {' '.join(strangers)}")
+        return parsed, strangers
 
     def _in_words(self, message: str) -> str:
         found = _CHOICE.search(message)
