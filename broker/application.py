@@ -83,7 +83,8 @@ class Application(Protocol):
         """Decide on one publish; returns once the decision is on disk, and the PUBACK waits for it.
 
         Runs concurrently for up to ``ServerLimits.receive_maximum`` publishes of one session. The calls begin, and
-        the PUBACKs go out, in the order in which the publishes arrived.
+        the PUBACKs go out, in the order in which the publishes arrived. If the session has a subscription, they begin
+        after ``attached``.
         """
         ...
 

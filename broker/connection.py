@@ -64,12 +64,14 @@ class ConnectionOwner(Protocol):
 class SessionAttachment:
     """The application's handle on one subscription of one session (``broker.application.Attachment``)."""
 
-    __slots__ = ("_connection", "_ended", "_room", "agency", "waiting_task")
+    __slots__ = ("_connection", "_decided_on", "_ended", "_room", "_taken_up", "agency", "waiting_task")
 
     def __init__(self, connection: "Connection", agency: str) -> None:
         self._connection: Connection | None = connection
         self.agency = agency
         self._ended = asyncio.Event()
+        self._taken_up = False
+        self._decided_on = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
         # Set while the attachment waits for its predecessor to be detached, so that it need not outlive its session.
@@ -101,9 +103,20 @@ class SessionAttachment:
         """Cut the handle from its session."""
         self._connection = None
         self._ended.set()
+        self._decided_on.set()
         self._room.set()
         if self.waiting_task is not None:
             self.waiting_task.cancel()
+
+    def take_up(self) -> None:
+        """Note that the application has taken the session up: what it publishes may be decided."""
+        self._taken_up = True
+        self._decided_on.set()
+
+    async def wait_taken_up(self) -> bool:
+        """Wait until the application has taken the session up; False if it ended before."""
+        await self._decided_on.wait()
+        return self._taken_up
 
     async def wait_ended(self) -> None:
         """Wait until the session, or its subscription, has ended."""

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
 
-from broker.application import Application, Credentials
+from broker.application import Application, Credentials, Publication
 from broker.connection import Connection, SessionAttachment, shut_down
 from broker.events import Ended, LoginAsked
 from broker.fields import Reason
@@ -232,11 +232,17 @@ class MqttServer:
             connection.settle(ticket, Reason.QUOTA_EXCEEDED)
             return
         self._deciding_bytes += len(payload)
-        self._spawn(self._decide(connection, ticket, payload), name=f"mqtt-publish-{connection.session.agency}")
+        decide = self._decide(connection, connection.attachment, ticket, payload)
+        self._spawn(decide, name=f"mqtt-publish-{connection.session.agency}")
 
-    async def _decide(self, connection: Connection, ticket: Ticket, payload: bytes) -> None:
+    async def _decide(
+        self, connection: Connection, attachment: SessionAttachment | None, ticket: Ticket, payload: bytes
+    ) -> None:
+        publication = Publication.UNSPECIFIED
         try:
-            publication = await self._application.published(connection.session.agency, payload)
+            # The agency's earlier session may not be detached yet; its end must not come after this one's first words.
+            if attachment is None or await attachment.wait_taken_up():
+                publication = await self._application.published(connection.session.agency, payload)
         finally:
             self._deciding_bytes -= len(payload)
         connection.settle(ticket, publication)
@@ -253,6 +259,7 @@ class MqttServer:
         async with self._turns.setdefault(attachment.agency, asyncio.Lock()):
             attachment.waiting_task = None
             await self._application.attached(attachment)
+            attachment.take_up()
             await attachment.wait_ended()
             await connection.decided()
             await self._application.detached(attachment)

@@ -19,6 +19,7 @@ from transport.link import Connect, Link
 from transport.simloop import running_simulation
 
 Direction = Literal["up", "down"]
+Tap = Callable[[str, bytes], None]
 
 # The same bounds as on real MQTT: transport/mqtt.py for the node's end, broker/limits.py for the server's.
 _FRAMES_WAITING_MAX: Final = 4 * DELIVERY_WINDOW
@@ -84,7 +85,7 @@ class Counts:
     frames_down: int = 0
     duplicates: int = 0
     lost: int = 0  # frames in flight when their session ended
-    held: int = 0  # frames that a partition held back
+    held: int = 0  # how often a partition held frames back
     silent_ends: int = 0  # sessions that a partition outlasted
     refused: int = 0  # links that could not be opened
     overflows: int = 0  # frames that found a node's queue full: must stay at nought
@@ -110,6 +111,7 @@ class _Lane:
 
     def pump(self) -> None:
         """Go on; called whenever the course changes."""
+        self._counts.held += self._course.blocked and bool(self._items)
         if self._timer is None and self._items and not self._course.blocked:
             due_us = max(self._items[0][0], self._loop.now_us())
             self._timer = self._loop.call_at(due_us / 1_000_000, self._arrive)
@@ -123,7 +125,6 @@ class _Lane:
     def _arrive(self) -> None:
         self._timer = None
         if self._course.blocked:
-            self._counts.held += len(self._items)
             return
         if self._items and self._items[0][0] <= self._loop.now_us():
             self._deliver(self._items.popleft()[1])
@@ -184,6 +185,7 @@ class _Session:
         self.deciding = 0
         self.settled = asyncio.Event()
         self.broker_ended = asyncio.Event()
+        self.taken_up = asyncio.Event()
 
     # The node's end.
 
@@ -266,7 +268,7 @@ class _Session:
             for _ in range(self._net.copies(self.agency, "down")):
                 self._down_bytes += len(payload)
                 self.down.put(payload)
-        self._net.counts.frames_down += 1
+        self._net.sent_down(self.agency, payload)
         return True
 
     async def drained(self) -> None:
@@ -329,15 +331,22 @@ class SimNet:
         self._make_course = course
         self._lines: dict[str, _Line] = {}
         self._front: Front | None = None
+        self._admits: Callable[[str], bool] | None = None
         self._tasks: asyncio.TaskGroup | None = None
+        self._tap: Tap | None = None
         self._turns: dict[str, asyncio.Lock] = {}
         self.counts = Counts()
 
     @asynccontextmanager
-    async def serving(self, front: Front) -> AsyncGenerator[None, None]:
-        """Let a broker answer while the block runs; its end ends every session."""
+    async def serving(self, front: Front, *, admits: Callable[[str], bool] | None = None) -> AsyncGenerator[None, None]:
+        """Let a broker answer while the block runs; its end ends every session.
+
+        Args:
+            front: The broker.
+            admits: Who may log in, asked at each attempt; everybody unless given.
+        """
         async with asyncio.TaskGroup() as tasks:
-            self._front, self._tasks, self._turns = front, tasks, {}
+            self._front, self._admits, self._tasks, self._turns = front, admits, tasks, {}
             try:
                 yield
             finally:
@@ -358,6 +367,10 @@ class SimNet:
                 session.leave()
 
         return connected
+
+    def watch(self, tap: Tap) -> None:
+        """Have every frame shown that the broker sends, to whom checks a run; no node or broker ever sees it."""
+        self._tap = tap
 
     def line(self, agency: str) -> dict[Direction, Course]:
         """Return both directions of an agency's line; after changing one, call ``changed``."""
@@ -396,6 +409,12 @@ class SimNet:
         self.counts.duplicates += copies - 1
         return copies
 
+    def sent_down(self, agency: str, frame: bytes) -> None:
+        """Count a frame that the broker sent."""
+        self.counts.frames_down += 1
+        if self._tap is not None:
+            self._tap(agency, frame)
+
     def decide(self, session: _Session, frame: bytes, ticket: "asyncio.Future[None] | None") -> None:
         """Have the broker decide on a frame, in a task of its own."""
         if self._tasks is not None:
@@ -428,6 +447,8 @@ class SimNet:
         await asyncio.sleep(round_trip_us / 1_000_000)
         if self._front is None or self._tasks is None:
             self._refuse(agency, "refused")
+        if self._admits is not None and not self._admits(agency):
+            self._refuse(agency, "not authorised")
         incumbent = line.seated
         session = line.seated = _Session(agency, self)
         line.open.append(session)
@@ -448,6 +469,7 @@ class SimNet:
         async with self._turns.setdefault(session.agency, asyncio.Lock()):
             attachment = SimAttachment(session)
             await front.attached(attachment)
+            session.taken_up.set()
             await session.broker_ended.wait()
             while session.deciding:
                 session.settled.clear()
@@ -456,6 +478,7 @@ class SimNet:
 
     async def _decide(self, session: _Session, frame: bytes, ticket: "asyncio.Future[None] | None") -> None:
         front = self._front
+        await session.taken_up.wait()
         if front is not None:
             await front.published(session.agency, frame)
         session.acknowledge(ticket)
