@@ -5,7 +5,7 @@ everything that must be written before anybody is told. The order of checks is t
 first failure names the stage.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from broker.state import (
@@ -25,7 +25,6 @@ from policy.decide import decide
 from policy.verdict import Action
 from schemas.bundle import Bundle
 from schemas.codec import read_shape, unpack
-from schemas.envelope import Wrap
 from schemas.errors import Code, RemoteError
 from schemas.frames import Announcement, BoxKeyStatement, Refusal, RouterVerdict
 from schemas.label import PRECEDENCE_RANK, WORKFLOW_PREFIX, WORKFLOW_TOPICS, Label
@@ -57,6 +56,14 @@ class _OverWideError(RemoteError):
         self.refusals = refusals
 
 
+@dataclass(slots=True)
+class _Group:
+    """The readers that a release gives the same portions to, by name and as a bit set of the community."""
+
+    mask: int = 0
+    readers: list[str] = field(default_factory=list)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
     """Who the router is."""
@@ -85,6 +92,7 @@ class RouterCore:
         self.community = community
         self.signers = signers
         self.bundle = bundle
+        self._active = sum(self.community.bit(agency.agency) for agency in bundle.agencies if agency.status == "active")
         self._rules: dict[tuple[Label, str, str], str] = {}
 
     def announce(self, announcement: Announcement, *, sender: str, now_ms: int) -> BoxKeyStatement:
@@ -163,7 +171,7 @@ class RouterCore:
             signature=received.envelope.signature,
             cosignatures=received.envelope.cosignatures,
             portions=portions,
-            rows=tuple(QueueRow(wrap=wrap, precedence=_precedence(wrap, received)) for wrap in received.wraps),
+            rows=_queue_rows(received),
             decisions=decisions,
             re_release=known is not None,
             verdict=verdict,
@@ -190,18 +198,10 @@ class RouterCore:
         """Each reader is known, active and announced; each bit is on a portion that its reader may have now."""
         header = received.header
         originator = header.by[0]
-        positions: list[tuple[Wrap, int]] = []
-        for wrap in received.wraps:
-            agency = self.community.agency(wrap.to)
-            position = self.community.position(wrap.to)
-            if agency is None or position is None or agency.status != "active":
-                raise _OverWideError((Refusal(0, wrap.to, "NTK-READER", "unknown or not active"),))
-            self.boxes.at_epoch(wrap.to, wrap.to_epoch, now_ms=now_ms)
-            self.boxes.at_epoch(originator, wrap.from_epoch, now_ms=now_ms)
-            positions.append((wrap, position))
+        groups = self._group_readers(received, now_ms=now_ms)
         if header.kind == "recall":
             _check_recall(received, state.past_readers(header.ref or b""))
-        elif not all(wrap.bits for wrap in received.wraps):
+        elif 0 in groups:
             _check_empty(received, state)
         decisions: list[PortionDecision] = []
         refusals: list[Refusal] = []
@@ -211,23 +211,39 @@ class RouterCore:
             mask = audience_mask(label, originator=originator, at_ms=now_ms, community=self.community)
             bit = 1 << portion.place
             covered |= bit
-            named = [(wrap.to, mask >> position & 1) for wrap, position in positions if wrap.bits & bit]
-            decisions.append(
-                PortionDecision(
-                    place=portion.place, label=label, permitted=tuple(reader for reader, may in named if may)
-                )
-            )
+            named = [group for bits, group in groups.items() if bits & bit]
             refusals += [
                 self._refusal(portion, reader, originator, now_ms)
-                for reader, may in named
-                if not may and len(refusals) < _REFUSALS_NAMED_MAX
+                for group in named
+                if group.mask & ~mask
+                for reader in group.readers
+                if not self.community.bit(reader) & mask and len(refusals) < _REFUSALS_NAMED_MAX
             ]
+            permitted = tuple(reader for group in named for reader in group.readers)
+            decisions.append(PortionDecision(place=portion.place, label=label, permitted=permitted))
         if refusals:
             raise _OverWideError(tuple(refusals[:_REFUSALS_NAMED_MAX]))
-        if any(wrap.bits & ~covered for wrap in received.wraps):
+        if any(bits & ~covered for bits in groups):
             msg = "a wrap names a place that is not disclosed"
             raise RemoteError(Code.DISCLOSURE, msg)
         return tuple(decisions)
+
+    def _group_readers(self, received: Received, *, now_ms: int) -> dict[int, "_Group"]:
+        """Put readers of the same portions together: policy is asked for each portion and group, not each reader."""
+        groups: dict[int, _Group] = {}
+        for wrap in received.wraps:
+            bit = self.community.bit(wrap.to)
+            if not bit & self._active:
+                raise _OverWideError((Refusal(0, wrap.to, "NTK-READER", "unknown or not active"),))
+            self.boxes.at_epoch(wrap.to, wrap.to_epoch, now_ms=now_ms)
+            group = groups.get(wrap.bits)
+            if group is None:
+                group = groups[wrap.bits] = _Group()
+            group.mask |= bit
+            group.readers.append(wrap.to)
+        for epoch in sorted({wrap.from_epoch for wrap in received.wraps}):
+            self.boxes.at_epoch(received.originator, epoch, now_ms=now_ms)
+        return groups
 
     def _rules_of(self, decisions: tuple[PortionDecision, ...], originator: str, *, now_ms: int) -> tuple[str, ...]:
         """Name the rule that let each portion through, by its first reader; the rest can be explained on demand."""
@@ -363,13 +379,17 @@ def _portions_to_keep(received: Received, known: KnownMessage | None) -> tuple[N
     return tuple(kept)
 
 
-def _precedence(wrap: Wrap, received: Received) -> int:
-    """A reader's copy goes at the highest precedence among the portions that this reader gets."""
-    return max(
-        (
-            PRECEDENCE_RANK[portion.disclosure.label.precedence]
-            for portion in received.portions
-            if wrap.bits >> portion.place & 1
-        ),
-        default=PRECEDENCE_RANK["IMMEDIATE"] if received.header.kind == "recall" else 0,
-    )
+def _queue_rows(received: Received) -> tuple[QueueRow, ...]:
+    """Return every reader's row; a copy goes at the highest precedence among the portions that its reader gets."""
+    precedences = {
+        bits: max(
+            (
+                PRECEDENCE_RANK[portion.disclosure.label.precedence]
+                for portion in received.portions
+                if bits >> portion.place & 1
+            ),
+            default=PRECEDENCE_RANK["IMMEDIATE"] if received.header.kind == "recall" else 0,
+        )
+        for bits in {wrap.bits for wrap in received.wraps}
+    }
+    return tuple(QueueRow(wrap, precedences[wrap.bits]) for wrap in received.wraps)

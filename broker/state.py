@@ -49,8 +49,7 @@ class PortionDecision:
     permitted: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueRow:
+class QueueRow(NamedTuple):
     """One reader's share of a release: enough to make its cut again after a restart."""
 
     wrap: Wrap
