@@ -11,12 +11,14 @@ from agencies.core import NodeCore
 from agencies.outgoing import Moment, describe
 from agencies.state import Accepted, Duplicate, HeldMessage, Rejected
 from agencies.store import NodeStore
+from agencies.witness import Witnessing
 from schemas.bundle import TrustRoot
 from schemas.errors import RemoteError, SandiwaraError
 from schemas.frames import (
     Ack,
     Announcement,
     BundleMessage,
+    CheckpointMessage,
     ChunkMessage,
     ChunkRequest,
     Delivery,
@@ -74,10 +76,12 @@ class Incoming:
         self._store = store
         self._root = root
         self._resuming = False
+        self._witnessing = Witnessing(core=core, table=store.witness, journal=store.journal)
 
     def hello(self) -> Hello:
         """Return the hello that says what this node holds; what has a gap before it is dropped until it is answered."""
         self._resuming = True
+        self._witnessing.begin_session()
         return Hello("hello", self._store.value(LAST_DSEQ), self._core.bundle.version)
 
     def take(self, messages: tuple[DownMessage, ...], moment: Moment) -> Effects:
@@ -127,6 +131,8 @@ class Incoming:
                 self._chunk(message, effects, moment)
             case ChunkRequest():
                 self._chunk_wanted(message, effects)
+            case CheckpointMessage():
+                effects.replies += self._witnessing.take(message, at_ms=moment.at_ms, machine_ms=moment.machine_ms)
             case BundleMessage():
                 self._bundle(message, effects, moment)
             case Announcement():
@@ -263,6 +269,7 @@ class Incoming:
         if not self._store.settle(verdict.hid, verdict.wraps_hash, state=verdict.outcome, code=verdict.code):
             return
         effects.settled += 1
+        self._witnessing.promised(machine_ms=moment.machine_ms, at_ms=moment.at_ms)
         if verdict.outcome == "accepted":
             self._write("accepted", moment, hid=verdict.hid.hex())
             return

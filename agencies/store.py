@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from agencies.journal import Journal
 from agencies.outbox import Outbox
 from agencies.state import Accepted, HeldMessage
+from agencies.witness import WITNESS_TABLE, WitnessTable
 from schemas.codec import pack
 from schemas.frames import Announcement
 from schemas.label import Label, read_label
@@ -22,7 +23,7 @@ from sealing.opening import Content, OpenedPortion, read_content
 from transport.disk import Database, open_database
 
 APPLICATION_ID: Final = 0x53574E31  # "SWN1"
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 _EPOCHS_KEPT: Final = 4  # of one agency's box keys, as many as a directory keeps; else they could fill the disk
 _RECALLED_UNSEEN: Final = ""  # the kind of an inbox row that keeps a recall whose message has not come
 
@@ -81,6 +82,7 @@ class NodeStore(Outbox):
         self.agency = agency
         self._database = database
         self.journal = Journal(self._sql)
+        self.witness = WitnessTable(self._sql)
 
     @classmethod
     def open(cls, path: Path, *, agency: str, disk: Callable[..., Database] = open_database) -> "NodeStore":
@@ -333,6 +335,6 @@ class NodeStore(Outbox):
 
 
 def _create_tables(connection: sqlite3.Connection) -> None:
-    for statement in _TABLES.split(";\n"):
+    for statement in (_TABLES + WITNESS_TABLE).split(";\n"):
         if statement.strip():
             connection.execute(statement)

@@ -10,6 +10,7 @@ from typing import Final, assert_never
 
 from broker.application import Publication
 from broker.attachments import Attachments
+from broker.audit.witnesses import Witnesses
 from broker.core import RouterCore
 from broker.feeds import Feed
 from broker.quota import QuotaLimits
@@ -23,6 +24,7 @@ from schemas.frames import (
     BundleMessage,
     ChunkMessage,
     ChunkRequest,
+    Cosign,
     Delivery,
     DownMessage,
     EnvelopeMessage,
@@ -102,6 +104,7 @@ class Router:
         self._feeds: dict[str, Feed] = {}
         self._queued = store.queues()
         self._attachments = Attachments(store)
+        self._witnesses = Witnesses(core=core, log=self._log)
         self._now_ms = 0  # of the batch at hand
         self._introductions: dict[str, int] = {}  # how often each originator has announced a key since the start
         for announcement in store.holdings.announcements():
@@ -125,8 +128,10 @@ class Router:
                     self._feeds[reader].end_burst()
                 self._store.write_feeds([(reader, self._feeds[reader].next_dseq) for reader in sorted(dirty)])
                 self._log.sign_due(now_ms=now_ms)
+                self._witnesses.show(outcome.send)
         except StoreError:
             self._forget_feeds()
+            self._witnesses.forget_all()
             raise
         return outcome
 
@@ -155,6 +160,7 @@ class Router:
             case SessionEnded():
                 self._feed(arrival.agency).disconnect()
                 self._attachments.forget(arrival.agency)
+                self._witnesses.forget(arrival.agency)
                 return Publication.SUCCESS
             case BundleSigned():
                 self._install(arrival, outcome, now_ms=now_ms)
@@ -186,7 +192,10 @@ class Router:
             case ChunkRequest():
                 self._attachments.want(agency, message, outcome.send)
             case Heartbeat():
-                return Publication.SUCCESS
+                self._witnesses.heard(agency)
+            case Cosign():
+                if not self._witnesses.take(agency, message, now_ms=now_ms):
+                    return Publication.NOT_AUTHORISED
             case _:
                 assert_never(message)
         return Publication.SUCCESS
@@ -211,6 +220,8 @@ class Router:
                     return Publication.QUOTA_EXCEEDED
                 self._admit(decided, outcome, dirty, now_ms=now_ms)
                 outcome.decided.append((agency, "accepted", decided.hid.hex()))
+                if self._feed(agency).connected:
+                    self._witnesses.heard(agency)
                 outcome.send(agency, decided.message)
             case _:
                 assert_never(decided)
@@ -299,6 +310,7 @@ class Router:
         # A reader that remembers more than we do met us before our disk was put back: never reuse its numbers.
         feed.next_dseq = max(feed.next_dseq, hello.dseq + 1)
         feed.connect()
+        self._witnesses.forget(agency)
         if hello.bundle_version < self._core.bundle.version:
             for _, signed in self._store.holdings.bundles()[-1:]:
                 outcome.send(agency, BundleMessage("bundle", signed))

@@ -27,6 +27,7 @@ from schemas.names import AgencyId, BoxPublicKey, Hash, Millis, Signature, Uint,
 _FRAME_FIELDS: Final = 2
 _FRAME_ROOM_BYTES: Final = FRAME_BYTES_MAX - 4 * 1024  # the frame's own arrays
 _MESSAGE_OVERHEAD_BYTES: Final = 256  # type, numbers and array headers around a message's bytes
+_NOTE_BYTES_MAX: Final = 4 * 1024  # a checkpoint and the log's own signatures
 _STATEMENT_BYTES_MAX: Final = 128 * 1024  # a verdict that names 1,000 readers
 
 
@@ -83,6 +84,18 @@ class Heartbeat(NamedTuple):
 
     type: Literal["heartbeat"]
     at: Millis
+
+
+class Cosign(NamedTuple):
+    """Up: the node's cosignature line of a checkpoint over ``size`` leaves.
+
+    Without a line: the node keeps a checkpoint of that size, which stands in ``note``, and wants the proof from there.
+    """
+
+    type: Literal["cosign"]
+    size: Uint
+    line: Annotated[bytes, Field(max_length=512)] | None
+    note: Annotated[bytes, Field(max_length=_NOTE_BYTES_MAX)] | None
 
 
 class Announcement(NamedTuple):
@@ -154,6 +167,15 @@ class RouterVerdict(NamedTuple):
     at: Millis
 
 
+class CheckpointMessage(NamedTuple):
+    """Down: a checkpoint of the router's log, with the proof that its tree grew from one of ``old_size`` leaves."""
+
+    type: Literal["checkpoint"]
+    old_size: Uint
+    proof: Annotated[tuple[Hash, ...], Field(max_length=63)]
+    note: Annotated[bytes, Field(max_length=_NOTE_BYTES_MAX)]
+
+
 class BundleMessage(NamedTuple):
     """Down: a signed community bundle."""
 
@@ -161,8 +183,10 @@ class BundleMessage(NamedTuple):
     signed_bundle: Annotated[bytes, Field(max_length=BUNDLE_BYTES_MAX)]
 
 
-UpMessage = EnvelopeMessage | ChunkMessage | ChunkRequest | Lookup | Hello | Ack | Heartbeat | Announcement
-DownMessage = Resume | Delivery | VerdictMessage | ChunkMessage | ChunkRequest | BundleMessage | Announcement
+UpMessage = EnvelopeMessage | ChunkMessage | ChunkRequest | Lookup | Hello | Ack | Heartbeat | Cosign | Announcement
+DownMessage = (
+    Resume | Delivery | VerdictMessage | ChunkMessage | ChunkRequest | BundleMessage | CheckpointMessage | Announcement
+)
 
 UP_SHAPES: Final[dict[str, type[Any]]] = {
     "envelope": EnvelopeMessage,
@@ -172,6 +196,7 @@ UP_SHAPES: Final[dict[str, type[Any]]] = {
     "hello": Hello,
     "ack": Ack,
     "heartbeat": Heartbeat,
+    "cosign": Cosign,
     "announce": Announcement,
 }
 DOWN_SHAPES: Final[dict[str, type[Any]]] = {
@@ -181,6 +206,7 @@ DOWN_SHAPES: Final[dict[str, type[Any]]] = {
     "chunk": ChunkMessage,
     "want": ChunkRequest,
     "bundle": BundleMessage,
+    "checkpoint": CheckpointMessage,
     "announce": Announcement,
 }
 

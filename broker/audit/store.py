@@ -52,10 +52,8 @@ class LogStore:
         self.reload()
         signed = self._signing.signed
         held = self._sql.execute("SELECT count(*) FROM leaf").fetchone()[0]
-        if (
-            held != self.log.size
-            or (signed.size
-            and (self.log.size < signed.size or tree_root(signed.size, self.node) != signed.root))
+        if held != self.log.size or (
+            signed.size and (self.log.size < signed.size or tree_root(signed.size, self.node) != signed.root)
         ):
             msg = f"the log of {router} is not the one whose {signed.size} leaves were signed for"
             raise StoreError(msg, remedy="the file was changed or put back; keep it, and restore the newest copy")
@@ -170,6 +168,12 @@ class LogStore:
     def keep_cosignature(self, size: int, agency: str, line: NoteSignature) -> None:
         """Keep an agency's cosignature, which has been proved."""
         self._sql.execute("INSERT OR REPLACE INTO cosignature VALUES (?, ?, ?)", (size, agency, line.line()))
+
+    def cosigned_size(self, agency: str) -> int:
+        """Return the size of the largest checkpoint that an agency has cosigned; 0 if it has none."""
+        query = "SELECT coalesce(max(size), 0) FROM cosignature WHERE agency = ?"
+        found: int = self._sql.execute(query, (agency,)).fetchone()[0]
+        return found
 
     def note_of(self, size: int) -> Note | None:
         """Return the checkpoint over so many leaves, if one was signed."""

@@ -1,0 +1,149 @@
+"""A node as a witness of the router's log: keeps the last checkpoint, takes a larger one with its proof, cosigns it.
+
+What is kept is in the node's database before the cosignature leaves. A log that contradicts itself goes into the
+journal with the notes that prove it, and is cosigned no more (docs/spec/audit.md, "Witnesses").
+"""
+
+import sqlite3
+from dataclasses import replace
+from typing import Final
+
+from agencies.core import NodeCore
+from agencies.journal import Journal
+from schemas.errors import LogError, LogFault
+from schemas.frames import CheckpointMessage, Cosign
+from sealing.notes import (
+    TYPE_ED25519,
+    Checkpoint,
+    NoteKey,
+    NoteSignature,
+    log_origin,
+    read_checkpoint,
+    read_note,
+    witness_name,
+)
+from sealing.witness import (
+    CHECKPOINT_BYTES_MAX,
+    Witnessed,
+    begin,
+    check_fresh,
+    cosign_checkpoint,
+    expect_growth,
+    witness,
+)
+
+WITNESS_TABLE: Final = """
+CREATE TABLE witnessed(origin TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL, note BLOB NOT NULL,
+    line BLOB NOT NULL, seen_at INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+
+class WitnessTable:
+    """The table ``witnessed`` of a node's database; takes part in its transactions."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._sql = connection
+
+    def held(self, origin: str) -> Witnessed | None:
+        """Return what is kept of a log, if anything."""
+        found = self._sql.execute(
+            "SELECT size, root, note, seen_at FROM witnessed WHERE origin = ?", (origin,)
+        ).fetchone()
+        if found is None:
+            return None
+        size, root, note, seen_at = found
+        return Witnessed(checkpoint=Checkpoint(origin, size, root), note=note, seen_at=seen_at, awaited_since=None)
+
+    def keep(self, held: Witnessed, line: NoteSignature) -> None:
+        """Keep a checkpoint, with our cosignature of it."""
+        origin, size, root = held.checkpoint
+        self._sql.execute(
+            "INSERT OR REPLACE INTO witnessed VALUES (?, ?, ?, ?, ?, ?)",
+            (origin, size, root, held.note, line.line(), held.seen_at),
+        )
+
+    def cosigned(self) -> list[tuple[bytes, bytes]]:
+        """Return the notes that are kept, each with our cosignature's line."""
+        return self._sql.execute("SELECT note, line FROM witnessed ORDER BY origin").fetchall()
+
+
+class Witnessing:
+    """What a node does with checkpoints; times are the machine's own, since promises are kept in real time.
+
+    Args:
+        core: Has the bundle and our key.
+        table: What is kept.
+        journal: Where faults go.
+    """
+
+    def __init__(self, *, core: NodeCore, table: WitnessTable, journal: Journal) -> None:
+        self._core = core
+        self._table = table
+        self._journal = journal
+        self._awaited_since: int | None = None
+        self._told: tuple[str, bytes] | None = None  # the last fault that was put down, once for each note
+
+    def begin_session(self) -> None:
+        """Note a new link: what was promised on the last one is waited for anew."""
+        self._awaited_since = None
+
+    def promised(self, *, machine_ms: int, at_ms: int) -> None:
+        """Note that a verdict came, whose leaf a checkpoint must soon cover; one that is overdue is put down."""
+        routers = {item.router for item in self._core.bundle.routers}
+        for router in sorted(routers):
+            held = self._table.held(log_origin(router))
+            if held is None:
+                continue
+            held = expect_growth(replace(held, awaited_since=self._awaited_since), now_ms=machine_ms)
+            self._awaited_since = held.awaited_since
+            try:
+                check_fresh(held, now_ms=machine_ms)
+            except LogError as error:
+                self._put_down(error, held.note, at_ms=at_ms, machine_ms=machine_ms)
+
+    def take(self, message: CheckpointMessage, *, at_ms: int, machine_ms: int) -> list[Cosign]:
+        """Judge a checkpoint; returns the cosignature, or the size from which a proof is wanted, or nothing."""
+        try:
+            origin = read_checkpoint(read_note(message.note, bytes_max=CHECKPOINT_BYTES_MAX).text).origin
+            keys = self._keys_of(origin, at_ms)
+            held = self._table.held(origin) or begin(origin, now_ms=machine_ms)
+            seen = witness(
+                held, message.note, old_size=message.old_size, proof=message.proof, keys=keys, now_ms=machine_ms
+            )
+        except LogError as error:
+            self._put_down(error, message.note, at_ms=at_ms, machine_ms=machine_ms)
+            return []
+        if seen is None:
+            return [Cosign("cosign", held.checkpoint.size, None, held.note or None)]
+        now_held, note = seen
+        name = witness_name(self._core.agency)
+        line = cosign_checkpoint(note, name=name, signer=self._core.keys.signer, now_ms=at_ms)
+        self._table.keep(now_held, line)
+        self._awaited_since = None
+        return [Cosign("cosign", now_held.checkpoint.size, line.line(), None)]
+
+    def _keys_of(self, origin: str, at_ms: int) -> tuple[NoteKey, ...]:
+        keys = tuple(
+            NoteKey(name=origin, kind=TYPE_ED25519, public=item.key.key)
+            for item in self._core.bundle.routers
+            if log_origin(item.router) == origin
+            and item.key.not_before <= at_ms < item.key.expires
+            and (item.key.revoked is None or at_ms < item.key.revoked)
+        )
+        if not keys:
+            msg = f"{origin} is no log of this community, or has no key now"
+            raise LogError(LogFault.UNKNOWN_LOG, msg)
+        return keys
+
+    def _put_down(self, error: LogError, note: bytes, *, at_ms: int, machine_ms: int) -> None:
+        if self._told == (error.fault.value, note):
+            return
+        self._told = (error.fault.value, note)
+        self._journal.write(
+            "log_fault",
+            at_ms=at_ms,
+            machine_ms=machine_ms,
+            fault=error.fault.value,
+            text=str(error),
+            evidence=[item.decode("utf-8", "replace") for item in error.evidence],
+        )
