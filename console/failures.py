@@ -13,6 +13,9 @@ def show_failure(error: BaseException, *, debug: bool) -> int:
     Args:
         error: What reached the top, possibly inside the groups of several task groups.
         debug: Whether to show the traceback before.
+
+    Raises:
+        KeyboardInterrupt, BrokenPipeError: If it was one of these, inside a group.
     """
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else Exit.BUG
@@ -25,8 +28,7 @@ def show_failure(error: BaseException, *, debug: bool) -> int:
         _say(known[0])
         return exit_of(known[0])
     if any(isinstance(cause, KeyboardInterrupt) for cause in found):
-        sys.stderr.write("\nsandiwara: stopped\n")
-        return Exit.INTERRUPTED
+        raise KeyboardInterrupt
     if any(isinstance(cause, BrokenPipeError) for cause in found):
         raise BrokenPipeError
     # The text of an unexpected error may quote what it stumbled over, so only its kind and place are named.

@@ -16,7 +16,7 @@ Read as strictly as a pack: an unknown field or word is refused, with its line.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, assert_never
 
 from policy.community import Community
 from scenarios.fields import Fields
@@ -82,7 +82,7 @@ def read_report(received: bytes, name: str, *, community: Community, now_ms: int
         root = read_yaml(decode_text(received, name), name)
         if root is None:
             problems.add(Mark(name, 1, 1), "empty", "the file is empty", "write at least title, tlp, topic and text")
-        report = None if root is None else _Reading(root, name, problems, community, now_ms).report()
+        report = None if root is None else _Reading(_whole(root), name, problems, community, now_ms).report()
     except PackTextError as error:
         problems.take(error)
         report = None
@@ -92,6 +92,26 @@ def read_report(received: bytes, name: str, *, community: Community, now_ms: int
     if problems.found or report is None:
         raise _refused(name, problems)
     return report
+
+
+def _whole(node: Node) -> Node:
+    """Put together the halves in which JSON may write a character beyond the first 65,536.
+
+    Raises:
+        PackTextError: If a half stands alone.
+    """
+    match node:
+        case TextNode():
+            try:
+                return TextNode(node.value.encode("utf-16", "surrogatepass").decode("utf-16"), node.mark)
+            except UnicodeDecodeError as error:
+                raise PackTextError(node.mark, "half a character stands in the text", "write it whole") from error
+        case ListNode():
+            return ListNode(tuple(_whole(item) for item in node.items), node.mark)
+        case MapNode():
+            return MapNode(tuple((key, _whole(value)) for key, value in node.entries), node.mark)
+        case _:
+            assert_never(node)
 
 
 def _refused(name: str, problems: Problems) -> InputError:
@@ -153,7 +173,7 @@ class _Reading:
     def _portion(self, node: MapNode) -> Portion | None:
         fields = Fields(node, self._problems, what="the portion")
         label = read_label_fields(fields, self._names, self._now_ms)
-        text = self._combined(fields.required("text", str, ""), fields)
+        text = fields.required("text", str, "")
         if not text.strip():
             self._problems.add(fields.mark_of("text"), "empty", "the portion has no text", "write what there is to say")
         content = PortionContent(
@@ -166,18 +186,10 @@ class _Reading:
         fields.close()
         try:
             read_shape(PortionContent, unpack(pack(content), bytes_max=CONTENT_BYTES_MAX), code=Code.CONTENT)
-        except (RemoteError, UnicodeEncodeError) as error:
+        except RemoteError as error:
             self._problems.add(fields.mark, "value", f"the portion is not well made: {error}", "shorten or correct it")
             return None
         return Portion(label=label, content=content)
-
-    def _combined(self, text: str, fields: Fields) -> str:
-        """Put together the halves in which JSON may write a character beyond the first 65,536."""
-        try:
-            return text.encode("utf-16", "surrogatepass").decode("utf-16")
-        except UnicodeDecodeError:
-            self._problems.add(fields.mark_of("text"), "value", "half a character stands in the text", "write it whole")
-            return ""
 
     def _indicators(self, fields: Fields) -> list[Indicator]:
         found = []

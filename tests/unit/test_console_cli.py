@@ -13,7 +13,7 @@ from console.commands import _COMMANDS
 from console.exits import MEANINGS, Exit
 from console.label_options import PRECEDENCE_WORDS, TLP_WORDS
 from schemas.label import PRECEDENCE_ORDER, Tlp
-from tests.samples.command_line import COMMAND, HARBOUR_WATCH, answer, environment, sandiwara
+from tests.samples.command_line import COMMAND, HARBOUR_WATCH, answer, at_once, environment, sandiwara
 
 NAMES = [command.name for command in _COMMANDS]
 HEAVY = ("asyncio", "cryptography", "msgpack", "nacl", "pydantic", "rich", "yaml")
@@ -37,7 +37,7 @@ def test_help_and_version_import_nothing_heavy(words: list[str]) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_command_has_help_with_an_example_that_names_it(name: str) -> None:
-    run = sandiwara(name, "--help")
+    run = at_once(name, "--help")
 
     assert 0 == run.returncode
     assert f"  sandiwara {name}" in run.stdout.partition("examples:")[2]
@@ -84,7 +84,7 @@ def test_completion_names_every_command(shell: str) -> None:
     ],
 )
 def test_a_slip_is_answered_with_what_was_probably_meant(words: list[str], wrong: str, meant: str) -> None:
-    run = sandiwara(*words)
+    run = at_once(*words)
 
     assert Exit.USAGE == run.returncode
     assert "" == run.stdout
