@@ -35,22 +35,26 @@ class Journal:
         self._sql = connection
         self._number: int = 0
         self._chain: bytes = _CHAIN_BEGIN
+        self._unwritten: list[tuple[int, int, int, str, str, bytes]] = []
         self.reload()
 
     def reload(self) -> None:
         """Read where the journal stands; after a transaction that was taken back."""
+        self._unwritten.clear()
         last = self._sql.execute("SELECT number, chain FROM journal ORDER BY number DESC LIMIT 1").fetchone()
         self._number, self._chain = (last[0], last[1]) if last is not None else (0, _CHAIN_BEGIN)
 
     def write(self, stage: str, *, at_ms: int, machine_ms: int, **fields: Any) -> None:
-        """Add an entry; ``fields`` are JSON values, as scenarios read them."""
+        """Add an entry to the transaction at hand; ``fields`` are JSON values, as scenarios read them."""
         text = _write_json(fields)
         self._number += 1
         self._chain = digest(_PERSON_JOURNAL, self._chain + f"{self._number}|{at_ms}|{stage}|{text}".encode())
-        self._sql.execute(
-            "INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)",
-            (self._number, at_ms, machine_ms, stage, text, self._chain),
-        )
+        self._unwritten.append((self._number, at_ms, machine_ms, stage, text, self._chain))
+
+    def flush(self) -> None:
+        """Write the entries of the transaction at hand, all at once; called before it is committed."""
+        self._sql.executemany("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)", self._unwritten)
+        self._unwritten.clear()
 
     def entries(self, *, after: int = 0) -> Iterator[Entry]:
         """Return every entry above a number, oldest first."""

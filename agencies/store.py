@@ -82,6 +82,11 @@ class NodeStore(Outbox):
         self.agency = agency
         self._database = database
         self.journal = Journal(self._sql)
+        # Asked for every arrival, so they are remembered: numbers by name, those of them that the transaction at hand
+        # has yet to write, and the highest sequence number of each originator.
+        self._values: dict[str, int] = {}
+        self._changed: dict[str, None] = {}
+        self._highest: dict[str, int] = {}
         self.witness = WitnessTable(self._sql)
 
     @classmethod
@@ -115,18 +120,30 @@ class NodeStore(Outbox):
         try:
             with self._database.transaction():
                 yield
+                self.journal.flush()
+                for name in self._changed:
+                    self._sql.execute("INSERT OR REPLACE INTO value VALUES (?, ?)", (name, self._values[name]))
+                self._changed.clear()
         except BaseException:
+            # What was remembered may have been taken back; the file is asked again.
+            self._values.clear()
+            self._changed.clear()
+            self._highest.clear()
             self.journal.reload()
             raise
 
     def value(self, name: str) -> int:
         """Return a kept number; 0 at first."""
-        found = self._sql.execute("SELECT number FROM value WHERE name = ?", (name,)).fetchone()
-        return 0 if found is None else int(found[0])
+        known = self._values.get(name)
+        if known is None:
+            found = self._sql.execute("SELECT number FROM value WHERE name = ?", (name,)).fetchone()
+            known = self._values[name] = 0 if found is None else int(found[0])
+        return known
 
     def keep_value(self, name: str, number: int) -> None:
-        """Keep a number."""
-        self._sql.execute("INSERT OR REPLACE INTO value VALUES (?, ?)", (name, number))
+        """Keep a number; inside a transaction, which writes it once, however often it changes."""
+        self._values[name] = number
+        self._changed[name] = None
 
     # Bundles and announcements.
 
@@ -160,13 +177,18 @@ class NodeStore(Outbox):
 
     def seen(self, originator: str, seq: int) -> bytes | None:
         """Return the id of the message that came with this sequence number, if one did."""
+        if seq > self.highest_seq(originator):
+            return None
         found = self._sql.execute("SELECT hid FROM seen WHERE originator = ? AND seq = ?", (originator, seq)).fetchone()
         return None if found is None else found[0]
 
     def highest_seq(self, originator: str) -> int:
         """Return the highest sequence number that came from an originator; 0 if none did."""
-        found = self._sql.execute("SELECT max(seq) FROM seen WHERE originator = ?", (originator,)).fetchone()[0]
-        return 0 if found is None else int(found)
+        known = self._highest.get(originator)
+        if known is None:
+            found = self._sql.execute("SELECT max(seq) FROM seen WHERE originator = ?", (originator,)).fetchone()[0]
+            known = self._highest[originator] = 0 if found is None else int(found)
+        return known
 
     def held(self, hid: bytes) -> HeldMessage | None:
         """Return a message of the inbox."""
@@ -200,6 +222,7 @@ class NodeStore(Outbox):
                 for portion in accepted.portions
             ],
         )  # fmt: skip
+        self._highest[accepted.originator] = max(self.highest_seq(accepted.originator), accepted.seq)
         self._sql.execute("INSERT INTO seen VALUES (?, ?, ?)", (accepted.originator, accepted.seq, accepted.hid))
         self._sql.execute(
             "DELETE FROM seen WHERE originator = ? AND seq <= ?",
