@@ -31,25 +31,31 @@ class DiskTurns:
         try:
             async with self._turn:
                 job = asyncio.get_running_loop().run_in_executor(self._disk, call)
-                undisturbed = await _ended(job)
-                result = job.result()
-                if then is not None:
-                    then(result)
-                if not undisturbed:
-                    raise asyncio.CancelledError
-                return result
+                try:
+                    await _ended(job)
+                except asyncio.CancelledError:
+                    _follow(job, then)
+                    raise
+                _follow(job, then)
+                return job.result()
         finally:
             self.busy -= 1
 
 
-async def _ended(job: asyncio.Future[T]) -> bool:
-    """Wait for the end of a job, whatever it is; returns False if the waiter was cancelled meanwhile."""
+async def _ended(job: asyncio.Future[T]) -> None:
+    """Wait for the end of a job, whatever it is; a cancellation is raised once the job has ended."""
+    if job.done():
+        return
     ended = asyncio.Event()
     job.add_done_callback(lambda _: ended.set())
-    undisturbed = True
-    while not job.done():
-        try:
-            await ended.wait()
-        except asyncio.CancelledError:
-            undisturbed = False  # raised again once the job has ended
-    return undisturbed
+    try:
+        await ended.wait()
+    except asyncio.CancelledError:
+        await _ended(job)
+        raise
+
+
+def _follow(job: asyncio.Future[T], then: Callable[[T], None] | None) -> None:
+    result = job.result()  # an error of the call comes before the caller's cancellation: it must reach an owner
+    if then is not None:
+        then(result)

@@ -22,7 +22,7 @@ from broker.application import Publication
 from broker.router import FrameArrived, Outcome
 from conformance import world
 from schemas.errors import LinkError
-from schemas.frames import DownMessage, UpMessage, gather_frames, read_up_frame
+from schemas.frames import DownMessage, Resume, UpMessage, gather_frames, read_up_frame
 from schemas.label import Label
 from schemas.report import Passage, Portion, PortionContent
 from sealing.entropy import SystemEntropy
@@ -68,6 +68,7 @@ class FakeLink:
         self.agency = agency
         self.arriving: asyncio.Queue[bytes | LinkError] = asyncio.Queue()
         self.ended = False
+        self.resumed = False  # the router has answered the node's hello
 
     def end(self) -> None:
         self.ended = True
@@ -150,6 +151,7 @@ class Wire:
                 self.pass_by(link, "down")
                 if not link.ended:
                     link.arriving.put_nowait(frame)
+                    link.resumed |= any(isinstance(message, Resume) for message in messages)
         for agency in outcome.closes:
             self.cut(agency)
         return outcome.answers
@@ -207,8 +209,10 @@ class SmallRegion:
         self.clock.at_ms = self.router.now_ms = at_ms
 
     def quiet(self) -> bool:
+        links = self.wire.links
         return (
-            all(node.idle() and node._linked.is_set() for node in self.nodes.values())
+            all(name in links and links[name].resumed and links[name].arriving.empty() for name in self.nodes)
+            and all(node.idle() and node._linked.is_set() for node in self.nodes.values())
             and self.router.queued_to(self.nodes) == 0
         )
 
