@@ -63,3 +63,7 @@ class Journal:
         )
         for number, at_ms, machine_ms, stage, text in rows:
             yield Entry(number, at_ms, machine_ms, stage, json.loads(text))
+
+    def chains(self) -> list[bytes]:
+        """Return the chain's value after each entry, oldest first: what an auditor computes anew."""
+        return [chain for (chain,) in self._sql.execute("SELECT chain FROM journal ORDER BY number")]

@@ -76,7 +76,12 @@ class HousekeepingDue:
     """It is time to forget what is long over."""
 
 
-Arrival = FrameArrived | SessionEnded | BundleSigned | HousekeepingDue
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointDue:
+    """The log is to be signed for as it stands, and shown to everybody who is connected: an exercise ends."""
+
+
+Arrival = FrameArrived | SessionEnded | BundleSigned | HousekeepingDue | CheckpointDue
 
 
 @dataclass(slots=True)
@@ -127,7 +132,8 @@ class Router:
                     self._fill(reader, outcome)
                     self._feeds[reader].end_burst()
                 self._store.write_feeds([(reader, self._feeds[reader].next_dseq) for reader in sorted(dirty)])
-                self._log.sign_due(now_ms=now_ms)
+                at_once = any(isinstance(arrival, CheckpointDue) for arrival in arrivals)
+                self._log.sign_due(now_ms=now_ms, at_once=at_once)
                 self._witnesses.show(outcome.send)
         except StoreError:
             self._forget_feeds()
@@ -169,6 +175,11 @@ class Router:
                 self._store.holdings.forget_announcements(now_ms=now_ms)
                 if self._store.purge(now_ms=now_ms, keep_ms=_EXPIRED_KEPT_MS):
                     self._queued = self._store.queues()
+                return Publication.SUCCESS
+            case CheckpointDue():
+                for reader, feed in sorted(self._feeds.items()):
+                    if feed.connected:
+                        self._witnesses.heard(reader)
                 return Publication.SUCCESS
             case _:
                 assert_never(arrival)

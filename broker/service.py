@@ -14,7 +14,16 @@ from typing import Final
 
 from broker.application import Attachment, Credentials, Publication
 from broker.quota import Quotas
-from broker.router import Arrival, BundleSigned, FrameArrived, HousekeepingDue, Outcome, Router, SessionEnded
+from broker.router import (
+    Arrival,
+    BundleSigned,
+    CheckpointDue,
+    FrameArrived,
+    HousekeepingDue,
+    Outcome,
+    Router,
+    SessionEnded,
+)
 from schemas.errors import RemoteError, StoreError
 from schemas.frames import gather_frames, read_up_frame
 from transport.clock import Clock
@@ -110,6 +119,10 @@ class BrokerService:
         if await self._submit(BundleSigned(version=version, signed=signed)) is not Publication.SUCCESS:
             msg = f"version {version} of the bundle is in force and not on disk"
             raise StoreError(msg, remedy="make room on the disk and install it again")
+
+    async def sign_log(self) -> None:
+        """Sign for the log as it stands, and show it to every agency that is connected."""
+        await self._submit(CheckpointDue())
 
     # What the server asks (broker.application.Application).
 

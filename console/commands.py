@@ -46,6 +46,11 @@ def _add_explain(parser: argparse.ArgumentParser) -> None:
     add_label_options(parser)
 
 
+def _add_audit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", metavar="ACTION", choices=("verify",), help="verify: check every byte of a folder")
+    parser.add_argument("folder", metavar="DIR", help="the exported log: the folder 'log' of a play")
+
+
 def _add_schemas(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="DIR", help="where the files go; made if need be")
 
@@ -168,6 +173,15 @@ _COMMANDS: Final = (
         examples=("sandiwara log region-a", "sandiwara log region-a --hid 3fa9 --json"),
         module="console.log",
         add_arguments=add_log,
+    ),
+    Command(
+        name="audit",
+        summary="check the provable log of a play",
+        description="Check an exported log without the broker and the nodes: every leaf, checkpoint and cosignature,\n"
+        "and the log against every agency's own journal. Ends with 1 if anything is wrong, and says where and by whom.",
+        examples=("sandiwara audit verify plays/strait-lantern-1/log", "sandiwara audit verify log --json"),
+        module="console.audit",
+        add_arguments=_add_audit,
     ),
     Command(
         name="schemas",

@@ -7,18 +7,29 @@ tree can be checked.
 
 import json
 from base64 import b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from agencies.store import NodeStore
 from broker.audit.log import LeafRow, Log, hash_in_row
+from broker.store import Store
+from scenarios.enrolment import Community
 from schemas.bundle import TrustRoot
-from schemas.errors import InputError
-from sealing.keys import SignPair
+from schemas.errors import InputError, StoreError
+from sealing.keys import SignPair, sign_pair_from_seed
 from sealing.merkle import consistency_proof, row_of
-from sealing.notes import Checkpoint, Note, read_checkpoint, sign_checkpoint
+from sealing.notes import (
+    Checkpoint,
+    Note,
+    read_checkpoint,
+    read_note,
+    read_signature,
+    sign_checkpoint,
+    with_signatures,
+)
 
 _LENGTH_BYTES: Final = 2
 _JOURNAL: Final = "sandiwara/journal/"
@@ -93,6 +104,37 @@ def write_journal(folder: Path, *, agency: str, lines: Iterable[JournalLine], si
 def write_witness(folder: Path, *, agency: str, note: Note) -> None:
     """Write the last checkpoint that an agency kept, with its own cosignature, into an exported log."""
     (folder / "witnesses" / f"{agency}.txt").write_bytes(note.packed())
+
+
+def export_region(folder: Path, *, community: Community, router: Store, nodes: Mapping[str, NodeStore]) -> None:
+    """Write the log of a region with every agency's journal and what it kept as a witness.
+
+    Raises:
+        InputError: If the folder exists already and is not empty.
+        StoreError: If the router keeps no log.
+    """
+    log = router.log
+    if log is None:
+        msg = "the router keeps no log"
+        raise StoreError(msg, remedy="open its database by a router first")
+    versions = router.holdings.bundles()
+    exported = ExportedLog(
+        root=community.root,
+        signed_bundle=versions[-1][1] if versions else community.signed_bundle,
+        log=log.log,
+        rows=log.rows(),
+        checkpoints=log.checkpoints(),
+    )
+    write_log(folder, exported)
+    for agency, store in sorted(nodes.items()):
+        signer = sign_pair_from_seed(community.rings[agency].sign_seed)
+        lines = (
+            JournalLine(entry.number, entry.at_ms, entry.stage, entry.fields, chain)
+            for entry, chain in zip(store.journal.entries(), store.journal.chains(), strict=True)
+        )
+        write_journal(folder, agency=agency, lines=lines, signer=signer)
+        for note, line in store.witness.cosigned():
+            write_witness(folder, agency=agency, note=with_signatures(read_note(note), [read_signature(line.decode())]))
 
 
 def _write_trust(path: Path, root: TrustRoot) -> None:

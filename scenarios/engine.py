@@ -15,6 +15,7 @@ from typing import Final
 from agencies.conditions import Sighting
 from agencies.incoming import Arrival
 from agencies.node import NodeTimings
+from scenarios.audit_export import export_region
 from scenarios.casting import cast_bot
 from scenarios.clock import ExerciseClock
 from scenarios.desk import Desk
@@ -130,6 +131,14 @@ class Exercise:
         for at_ms in range(0, self.pack.duration_ms + _DRAIN_MS, _RENEWAL_MS):
             self.clock.at(self.pack.start_ms + at_ms, partial(self._renew_keys, region))
         await self._step_through(region)
+        await self._sign_log(region)
+
+    async def _sign_log(self, region: Region) -> None:
+        """Have the router's log signed for and cosigned to its end; exercise time is over, so no link is slow."""
+        for shaper in self._shapers.values():
+            shaper.shaping = False
+        await region.broker.sign_log()
+        await self._at_rest(region)
 
     async def _check_communications(self, region: Region) -> None:
         """Play begins when every seat has its link and the box keys of all others (COMMEX)."""
@@ -275,6 +284,12 @@ async def prepared(
                 nodes={agency: node.store for agency, node in region.nodes.items()},
                 community=next(iter(region.nodes.values())).core.community,
                 machine_start_ms=exercise.excon.machine_start_ms,
+            )
+            export_region(
+                folder / "log",
+                community=community,
+                router=region.store,
+                nodes={agency: node.store for agency, node in region.nodes.items()},
             )
             if texts is not None:
                 for node in region.nodes.values():

@@ -175,6 +175,10 @@ class LogStore:
         found: int = self._sql.execute(query, (agency,)).fetchone()[0]
         return found
 
+    def witnesses(self, size: int) -> set[str]:
+        """Return the agencies that have cosigned the checkpoint over so many leaves."""
+        return {name for (name,) in self._sql.execute("SELECT agency FROM cosignature WHERE size = ?", (size,))}
+
     def note_of(self, size: int) -> Note | None:
         """Return the checkpoint over so many leaves, if one was signed."""
         found = self._sql.execute("SELECT note FROM checkpoint WHERE size = ?", (size,)).fetchone()
