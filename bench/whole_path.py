@@ -41,6 +41,7 @@ from transport.mqtt import MqttAddress, mqtt_connect
 
 _RATIO_MIN = 0.5
 _AUTHORS = 8  # agencies that write at once
+_IN_FLIGHT = 64  # reports under way at a time: enough that nobody waits for work
 _LOGINS_AT_ONCE = 32  # half of what the server lets wait for their login
 _DISK_THREADS = 4  # as a region has
 _WHY = Why(act="report", order="bench", reason="a measurement", cause="")
@@ -261,7 +262,7 @@ def main(effort: Effort) -> None:
         before_us, envelope_bytes, cut_bytes = _pure_open(count, effort)
         stage = make_stage(count, SystemEntropy(), now_ms=SystemClock().now_ms())
         with tempfile.TemporaryDirectory() as folder, broker_process(stage, Path(folder)) as broker:
-            figures = asyncio.run(_measure(stage, Path(folder), broker, each=each, in_flight=16))
+            figures = asyncio.run(_measure(stage, Path(folder), broker, each=each, in_flight=_IN_FLIGHT))
         with fan_out_process(cut_bytes) as broker:
             frame = bytes(envelope_bytes)
             bare = asyncio.run(_bare(stage.agencies, broker, frame=frame, count=figures["reports"]))
