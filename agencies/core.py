@@ -71,13 +71,16 @@ class NodeCore:
         wrap = my_wrap(received, me=self.agency)
         originator = received.originator
         highest = state.highest_seq(originator)
-        if self._check_sequence(received, wrap, highest, state):
+        before = state.seen(originator, wrap.seq)
+        if before == received.hid:
             return Duplicate(hid=received.hid)
         check_times(received.header, now_ms=now_ms)
         self._check_reference(received, state)
         theirs = self.boxes.at_epoch(originator, wrap.from_epoch, now_ms=now_ms)
         mine = self.keys.at_epoch(wrap.to_epoch)
         keys = unwrap(received, wrap, pair_key=self.pairs.from_originator(mine, originator, theirs))
+        # Only an opened wrap proves its number: before, a router could put another agency's good name in doubt.
+        _check_sequence(received, wrap, before=before, highest=highest)
         opened = open_portions(received, keys)
         permitted, misreleases = self._check_clearance(received, opened, now_ms=now_ms)
         return Accepted(
@@ -90,23 +93,6 @@ class NodeCore:
             misreleases=misreleases,
             missing=max(0, wrap.seq - highest - 1),
         )
-
-    def _check_sequence(self, received: Received, wrap: Wrap, highest: int, state: NodeState) -> bool:
-        """Tell whether this very message came before.
-
-        Raises:
-            RemoteError: EQUIVOCATION if another message came under this number, SEQUENCE below the window.
-        """
-        before = state.seen(received.originator, wrap.seq)
-        if before == received.hid:
-            return True
-        if before is not None:
-            msg = f"{received.originator} used sequence number {wrap.seq} for another message"
-            raise RemoteError(Code.EQUIVOCATION, msg)
-        if wrap.seq + REPLAY_WINDOW_MESSAGES <= highest:
-            msg = f"sequence number {wrap.seq} of {received.originator} lies below the window"
-            raise RemoteError(Code.SEQUENCE, msg)
-        return False
 
     def _check_reference(self, received: Received, state: NodeState) -> None:
         """A correction or recall of somebody else's message has no effect here."""
@@ -149,3 +135,17 @@ class NodeCore:
             )
             misreleases.append(Misrelease(place=portion.place, label=portion.label, rule=verdict.rule))
         return tuple(permitted), tuple(misreleases)
+
+
+def _check_sequence(received: Received, wrap: Wrap, *, before: bytes | None, highest: int) -> None:
+    """Prove that a number is used for one message only, and is not too old to remember.
+
+    Raises:
+        RemoteError: EQUIVOCATION if another message came under this number, SEQUENCE below the window.
+    """
+    if before is not None:
+        msg = f"{received.originator} used sequence number {wrap.seq} for another message"
+        raise RemoteError(Code.EQUIVOCATION, msg)
+    if wrap.seq + REPLAY_WINDOW_MESSAGES <= highest:
+        msg = f"sequence number {wrap.seq} of {received.originator} lies below the window"
+        raise RemoteError(Code.SEQUENCE, msg)

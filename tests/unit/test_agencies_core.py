@@ -17,7 +17,7 @@ from conformance import world
 from conformance.evil_book import change, envelope, flip, hooked, put, sealed
 from conformance.evil_sealer import cut
 from policy.community import Community
-from schemas.codec import pack
+from schemas.codec import pack, unpack
 from schemas.errors import RemoteError
 from schemas.frames import Ack, Announcement, ChunkMessage, ChunkRequest, Delivery, DownMessage, Hello
 from schemas.label import Label
@@ -211,6 +211,18 @@ def test_a_second_message_under_one_number_is_an_equivocation(reader: Reader) ->
     reader.deliver(one("first", seq=1))
 
     assert ("freshness", "EQUIVOCATION") == rejected(reader.judge(one("second", seq=1)))
+
+
+def test_a_router_that_changes_a_number_puts_nobody_else_in_doubt(reader: Reader) -> None:
+    """Until the wrap has opened nothing proves that its originator chose the number."""
+    reader.deliver(one("first", seq=1))
+    parts = unpack(cut(one("second", seq=2), "bravo"), bytes_max=256 * 1024)
+    (wrap,) = unpack(parts[5], bytes_max=256 * 1024)
+    renumbered = (*wrap[:4], 1, wrap[5])
+
+    judged = reader.judge_cut(pack((*parts[:5], pack((renumbered,)), parts[6])))
+
+    assert ("unwrap", "BAD_WRAP") == rejected(judged)
 
 
 def test_the_same_message_again_is_a_duplicate_without_effect(reader: Reader) -> None:
