@@ -17,7 +17,7 @@ from broker.quota import QuotaLimits
 from broker.state import Admitted, Refused, Repeated
 from broker.store import Store, Waiting, read_wrap
 from schemas.codec import pack
-from schemas.errors import RemoteError, StoreError
+from schemas.errors import LogError, RemoteError, StoreError
 from schemas.frames import (
     Ack,
     Announcement,
@@ -91,6 +91,7 @@ class Outcome:
     answers: list[Publication] = field(default_factory=list)
     sends: dict[str, list[DownMessage]] = field(default_factory=dict)
     closes: list[str] = field(default_factory=list)
+    log_fault: LogError | None = None  # the log signs no more, and somebody has to look; told once
     decided: list[tuple[str, str, str]] = field(default_factory=list)  # originator, outcome or code, hid: for the log
 
     def send(self, agency: str, message: DownMessage) -> None:
@@ -139,6 +140,7 @@ class Router:
             self._forget_feeds()
             self._witnesses.forget_all()
             raise
+        outcome.log_fault = self._log.take_fault()
         return outcome
 
     def idle(self) -> bool:

@@ -208,6 +208,9 @@ class BrokerService:
             attachment.close(_CLOSE_BUSY)
 
     def _send(self, outcome: Outcome) -> None:
+        if outcome.log_fault is not None:
+            # It goes on routing, since lives may hang on it; its witnesses see the log freeze.
+            log.error("log.fenced", extra={"fault": outcome.log_fault.fault, "error": str(outcome.log_fault)})
         for originator, decision, hid in outcome.decided:
             log.info("envelope.decided", extra={"originator": originator, "outcome": decision, "hid": hid})
         for agency, messages in outcome.sends.items():

@@ -49,6 +49,7 @@ class LogStore:
         self._router = router
         self._signer = signer
         self.fault: LogError | None = None
+        self._fault_told = False
         self.reload()
         signed = self._signing.signed
         held = self._sql.execute("SELECT count(*) FROM leaf").fetchone()[0]
@@ -138,6 +139,13 @@ class LogStore:
             self.fault = error
             return
         self._sql.execute("INSERT INTO checkpoint VALUES (?, ?, ?)", (size, now_ms, note.packed()))
+
+    def take_fault(self) -> LogError | None:
+        """Return why the log must not sign, the first time that this is asked."""
+        if self._fault_told or self.fault is None:
+            return None
+        self._fault_told = True
+        return self.fault
 
     def newest(self) -> bytes | None:
         """Return the newest checkpoint's note, as it was signed."""

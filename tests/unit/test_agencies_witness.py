@@ -12,6 +12,7 @@ from agencies.witness import Witnessing
 from broker.application import Publication
 from broker.audit.store import LogStore
 from conformance import world
+from schemas.errors import LogFault
 from schemas.frames import CheckpointMessage, Cosign, Heartbeat
 from sealing.notes import (
     TYPE_COSIGNATURE,
@@ -232,9 +233,11 @@ def test_an_old_copy_of_the_routers_disk_is_fenced_by_its_witness(router: SmallR
         router.store._sql.execute("DELETE FROM leaf")
     log_of(router).reload()
     size = read_checkpoint(read_note(note).text).size
-    router.frame("bravo", Cosign("cosign", size, None, note))
-    router.report("another", "golf")
+    told = router.frame("bravo", Cosign("cosign", size, None, note))
+    _, told_again = router.report("another", "golf")
 
+    assert LogFault.ROLLBACK == (told.log_fault and told.log_fault.fault)
+    assert told_again.log_fault is None
     assert [] == beat(router, "bravo")
     assert log_of(router).fault is not None
 
