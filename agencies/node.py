@@ -323,6 +323,7 @@ class Node(NodeActs):
         while True:
             await asyncio.sleep(self._timings.heartbeat_s)
             await self._turns.run(self._renew_and_announce)
+            await self._turns.run(lambda: self._incoming.beat(self._moment()))
             self._control.append(Heartbeat("heartbeat", self._clock.now_ms()))
             self._wake.set()
             # A receipt may have had to wait for a key, or for this node's clock to be set right: nothing else tells.

@@ -56,6 +56,8 @@ class SimLoop(asyncio.BaseEventLoop):
         self._cancelled_timers = 0
         self._turns_now = 0
         self.turns = 0  # of the loop so far: a measure of work that is the same on every machine
+        # How long an executor takes to say that it is done, in µs; set by whoever simulates slow disks.
+        self.executor_us: Callable[[], int] | None = None
         self.set_task_factory(self._make_task)  # type: ignore[arg-type] # its options differ from Python to Python
 
     def time(self) -> float:
@@ -95,16 +97,17 @@ class SimLoop(asyncio.BaseEventLoop):
         func: Callable[..., T],
         *args: Any,
     ) -> asyncio.Future[T]:
-        """Do the work at once, in this thread; whoever waits goes on in the next turn, as after a real executor."""
+        """Do the work at once, in this thread; whoever waits goes on in a later turn, as after a real executor."""
         done: asyncio.Future[T] = self.create_future()
+        delay_s = 0.0 if self.executor_us is None else self.executor_us() / _MICROSECONDS
         try:
             result = func(*args)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # noqa: BLE001 - handed on to whoever awaits, as every executor does
-            self.call_soon(_fail, done, error)
+            self.call_later(delay_s, _fail, done, error)
         else:
-            self.call_soon(_settle, done, result)
+            self.call_later(delay_s, _settle, done, result)
         return done
 
     async def getaddrinfo(self, *_arguments: Any, **_options: Any) -> Any:

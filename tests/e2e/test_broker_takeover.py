@@ -24,14 +24,14 @@ class SlowToDetach:
     def authenticate(self, credentials: Credentials) -> str | None:
         return credentials.client_id
 
-    async def attached(self, attachment: Attachment) -> None:
+    async def attached(self, _attachment: Attachment) -> None:
         await self.note("attached")
 
-    async def published(self, agency: str, payload: bytes) -> Publication:
+    async def published(self, _agency: str, payload: bytes) -> Publication:
         await self.note(f"published {payload.decode()}")
         return Publication.SUCCESS
 
-    async def detached(self, attachment: Attachment) -> None:
+    async def detached(self, _attachment: Attachment) -> None:
         await self.note("detaching")
         await self.may_detach.wait()
         await self.note("detached")

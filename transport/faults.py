@@ -1,0 +1,240 @@
+"""A fault plan is data: what goes wrong, when, for how long, to whom; strict JSON, to be kept, replayed and cut down.
+
+A seed makes a plan, but a plan is what is replayed and shrunk: faults can be taken out of it one by one without moving
+the others. Here stand the kinds, how a seed draws them, and how those of the network are applied; whoever runs nodes
+and broker carries out the rest (crashes, restarts, clocks that err).
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from random import Random  # noqa: TID251 - the type of a seeded stream
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.names import AgencyId
+from transport.simloop import running_simulation
+from transport.simnet import Course, Direction, SimNet
+
+HOUR_MS: Final = 3_600_000
+Millis = Annotated[int, Field(ge=0, le=24 * HOUR_MS)]
+Way = Literal["both", "up", "down"]
+Point = Literal["now", "before-commit", "after-commit", "before-send", "after-send"]
+
+_SKEW_MS_MOST: Final = 10 * 60_000  # twice what the protocol tolerates, so that both sides of the line are tried
+_NEAR_MS: Final = 3_000
+_SHARE_OF_RUNS: Final = {"clock_skew": 1 / 6}  # with it, honest messages may be refused, and less can be asked
+_PARTITIONED_MOST: Final = 8
+_DUPLICATED_MOST: Final = 50  # per cent, as in TigerBeetle's simulator
+_KINDS: Final = (
+    "delay", "cut", "partition", "duplicate", "takeover", "node_crash", "broker_restart", "clock_skew",
+)  # fmt: skip
+
+
+class _Fault(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    at_ms: Millis
+
+
+class Delay(_Fault):
+    """An agency's line is slow both ways."""
+
+    kind: Literal["delay"] = "delay"
+    lasts_ms: Millis
+    agency: AgencyId
+    least_ms: Millis
+    most_ms: Millis
+
+
+class Cut(_Fault):
+    """An agency's link breaks: what is in flight is lost, the session ends."""
+
+    kind: Literal["cut"] = "cut"
+    agency: AgencyId
+
+
+class Partition(_Fault):
+    """Nothing passes, in one direction or both; after 45 s of it the link is given up."""
+
+    kind: Literal["partition"] = "partition"
+    lasts_ms: Millis
+    agencies: Annotated[tuple[AgencyId, ...], Field(min_length=1, max_length=2_048)]
+    direction: Way
+
+
+class Duplicate(_Fault):
+    """Frames arrive twice."""
+
+    kind: Literal["duplicate"] = "duplicate"
+    lasts_ms: Millis
+    agency: AgencyId
+    direction: Way
+    per_cent: Annotated[int, Field(ge=1, le=100)]
+
+
+class Takeover(_Fault):
+    """A second link opens under an agency's name and displaces the first."""
+
+    kind: Literal["takeover"] = "takeover"
+    agency: AgencyId
+
+
+class NodeCrash(_Fault):
+    """A node dies, at once or at the next moment of this kind, and is started again."""
+
+    kind: Literal["node_crash"] = "node_crash"
+    lasts_ms: Millis
+    agency: AgencyId
+    point: Point
+
+
+class BrokerRestart(_Fault):
+    """The broker dies, at once or at its next commit, and is started again on its database."""
+
+    kind: Literal["broker_restart"] = "broker_restart"
+    lasts_ms: Millis
+    point: Literal["now", "before-commit", "after-commit"]
+
+
+class ClockSkew(_Fault):
+    """A node's clock is off for a while; it leaps there and back."""
+
+    kind: Literal["clock_skew"] = "clock_skew"
+    lasts_ms: Millis
+    agency: AgencyId
+    offset_ms: Annotated[int, Field(ge=-HOUR_MS, le=HOUR_MS)]
+
+
+Fault = Annotated[
+    Delay | Cut | Partition | Duplicate | Takeover | NodeCrash | BrokerRestart | ClockSkew,
+    Field(discriminator="kind"),
+]
+ProcessFault = NodeCrash | BrokerRestart | ClockSkew | Takeover
+
+
+def draw_faults(
+    chance: Random, agencies: Sequence[str], *, until_ms: int, count: int, moments_ms: Sequence[int] = ()
+) -> tuple[Fault, ...]:
+    """Draw the faults of a run; each kind is left out with a chance of one half, so that runs differ in character.
+
+    Args:
+        chance: The stream for faults.
+        agencies: Who may be struck.
+        until_ms: By when all are over.
+        count: How many faults.
+        moments_ms: When something is at work; half of the faults fall near one of these.
+    """
+    kinds = [kind for kind in _KINDS if chance.random() < _SHARE_OF_RUNS.get(kind, 1 / 2)] or [chance.choice(_KINDS)]
+    drawn: list[Fault] = []
+    for _ in range(count):
+        at_ms = chance.randrange(until_ms)
+        if moments_ms and chance.random() < 1 / 2:
+            at_ms = min(until_ms - 1, chance.choice(moments_ms) + chance.randrange(_NEAR_MS))
+        drawn.append(_draw(chance.choice(kinds), chance, agencies, at_ms=at_ms, until_ms=until_ms))
+    return tuple(sorted(drawn, key=lambda fault: fault.at_ms))
+
+
+def _draw(  # noqa: PLR0911 - one a kind
+    kind: str, chance: Random, agencies: Sequence[str], *, at_ms: int, until_ms: int
+) -> Fault:
+    lasts_ms = min(chance.choice((50, 500, 5_000, 20_000)) * (1 + chance.randrange(3)), until_ms - at_ms)
+    agency = chance.choice(agencies)
+    way: Way = chance.choice(("both", "up", "down"))
+    match kind:
+        case "delay":
+            most_ms = chance.choice((5, 80, 900, 6_000))
+            return Delay(at_ms=at_ms, lasts_ms=lasts_ms, agency=agency, least_ms=most_ms // 4, most_ms=most_ms)
+        case "cut":
+            return Cut(at_ms=at_ms, agency=agency)
+        case "partition":
+            struck = chance.sample(agencies, k=min(len(agencies), chance.randint(1, _PARTITIONED_MOST)))
+            return Partition(at_ms=at_ms, lasts_ms=lasts_ms, agencies=tuple(struck), direction=way)
+        case "duplicate":
+            per_cent = chance.randint(5, _DUPLICATED_MOST)
+            return Duplicate(at_ms=at_ms, lasts_ms=lasts_ms, agency=agency, direction=way, per_cent=per_cent)
+        case "takeover":
+            return Takeover(at_ms=at_ms, agency=agency)
+        case "node_crash":
+            point: Point = chance.choice(("now", "before-commit", "after-commit", "before-send", "after-send"))
+            return NodeCrash(at_ms=at_ms, lasts_ms=lasts_ms, agency=agency, point=point)
+        case "broker_restart":
+            return BrokerRestart(
+                at_ms=at_ms, lasts_ms=lasts_ms, point=chance.choice(("now", "before-commit", "after-commit"))
+            )
+        case _:
+            offset_ms = chance.randint(-_SKEW_MS_MOST, _SKEW_MS_MOST)
+            return ClockSkew(at_ms=at_ms, lasts_ms=lasts_ms, agency=agency, offset_ms=offset_ms)
+
+
+class FaultDriver:
+    """Carries a plan's faults out, counted from now.
+
+    Args:
+        faults: What goes wrong.
+        net: Where.
+        process: Told of each fault of a node, the broker or a clock when it begins (True) and ends (False).
+    """
+
+    def __init__(
+        self,
+        faults: Sequence[Fault],
+        *,
+        net: SimNet,
+        process: Callable[[ProcessFault, bool], None],
+    ) -> None:
+        self._net = net
+        self._process = process
+        self._faults = tuple(faults)
+        self._active: dict[int, Delay | Partition | Duplicate] = {}
+        self._calm: dict[tuple[str, Direction], tuple[int, int]] = {}
+        self.fired: dict[str, int] = {}
+
+    def begin(self) -> None:
+        """Have every fault fall due."""
+        loop = running_simulation()
+        for number, fault in enumerate(self._faults):
+            loop.call_later(fault.at_ms / 1_000, partial(self._strike, number, fault))
+
+    def _strike(self, number: int, fault: Fault) -> None:
+        loop = running_simulation()
+        match fault:
+            case Delay() | Partition() | Duplicate():
+                self._active[number] = fault
+                loop.call_later(fault.lasts_ms / 1_000, partial(self._pass, number, fault))
+                self._apply(fault)
+            case Cut():
+                if not self._net.cut(fault.agency):
+                    return
+            case NodeCrash() | BrokerRestart() | ClockSkew():
+                self._process(fault, True)
+                loop.call_later(fault.lasts_ms / 1_000, partial(self._process, fault, False))
+            case Takeover():
+                self._process(fault, True)
+        self.fired[fault.kind] = self.fired.get(fault.kind, 0) + 1
+
+    def _pass(self, number: int, fault: Delay | Partition | Duplicate) -> None:
+        del self._active[number]
+        self._apply(fault)
+
+    def _apply(self, fault: Delay | Partition | Duplicate) -> None:
+        """Work out anew the lines that a fault touches: where two overlap, one's end must not end the other."""
+        for agency in fault.agencies if isinstance(fault, Partition) else (fault.agency,):
+            for direction, course in self._net.line(agency).items():
+                self._work_out(agency, direction, course)
+            self._net.changed(agency)
+
+    def _work_out(self, agency: str, direction: Direction, course: Course) -> None:
+        calm = self._calm.setdefault((agency, direction), (course.delay_us_least, course.delay_us_most))
+        course.delay_us_least, course.delay_us_most = calm
+        course.blocked, course.duplicated = False, 0.0
+        for fault in self._active.values():
+            match fault:
+                case Delay() if fault.agency == agency:
+                    course.delay_us_least, course.delay_us_most = fault.least_ms * 1_000, fault.most_ms * 1_000
+                case Partition() if agency in fault.agencies and fault.direction in {"both", direction}:
+                    course.blocked = True
+                case Duplicate() if fault.agency == agency and fault.direction in {"both", direction}:
+                    course.duplicated = fault.per_cent / 100
+                case _:
+                    pass
