@@ -84,6 +84,12 @@ class Incoming:
         self._witnessing.begin_session()
         return Hello("hello", self._store.value(LAST_DSEQ), self._core.bundle.version)
 
+    def beat(self, moment: Moment) -> None:
+        """Note a heartbeat of this node, by which the router's log has to have shown what it promised."""
+        if self._witnessing.beat():
+            with self._store.transaction():
+                self._witnessing.judge_promise(at_ms=moment.at_ms, machine_ms=moment.machine_ms)
+
     def take(self, messages: tuple[DownMessage, ...], moment: Moment) -> Effects:
         """Take the messages of one frame or of several in order.
 
@@ -269,7 +275,7 @@ class Incoming:
         if not self._store.settle(verdict.hid, verdict.wraps_hash, state=verdict.outcome, code=verdict.code):
             return
         effects.settled += 1
-        self._witnessing.promised(machine_ms=moment.machine_ms, at_ms=moment.at_ms)
+        self._witnessing.promised(verdict.router, machine_ms=moment.machine_ms)
         if verdict.outcome == "accepted":
             self._write("accepted", moment, hid=verdict.hid.hex())
             return

@@ -5,7 +5,6 @@ journal with the notes that prove it, and is cosigned no more (docs/spec/audit.m
 """
 
 import sqlite3
-from dataclasses import replace
 from typing import Final
 
 from agencies.core import NodeCore
@@ -80,26 +79,39 @@ class Witnessing:
         self._core = core
         self._table = table
         self._journal = journal
-        self._awaited_since: int | None = None
+        self._awaited_from = ""  # the log that has promised something …
+        self._awaited_since: int | None = None  # … and since when
+        self._beats = 0  # of ours, since then
         self._told: tuple[str, bytes] | None = None  # the last fault that was put down, once for each note
 
     def begin_session(self) -> None:
         """Note a new link: what was promised on the last one is waited for anew."""
         self._awaited_since = None
+        self._beats = 0
 
-    def promised(self, *, machine_ms: int, at_ms: int) -> None:
-        """Note that a verdict came, whose leaf a checkpoint must soon cover; one that is overdue is put down."""
-        routers = {item.router for item in self._core.bundle.routers}
-        for router in sorted(routers):
-            held = self._table.held(log_origin(router))
-            if held is None:
-                continue
-            held = expect_growth(replace(held, awaited_since=self._awaited_since), now_ms=machine_ms)
-            self._awaited_since = held.awaited_since
-            try:
-                check_fresh(held, now_ms=machine_ms)
-            except LogError as error:
-                self._put_down(error, held.note, at_ms=at_ms, machine_ms=machine_ms)
+    def promised(self, router: str, *, machine_ms: int) -> None:
+        """Note that a verdict came, whose leaf a checkpoint of its router must soon cover."""
+        if self._awaited_since is None:
+            self._awaited_from = log_origin(router)
+            self._awaited_since = machine_ms
+
+    def beat(self) -> bool:
+        """Note a heartbeat of ours; True if what was promised has outlasted one, and ``judge_promise`` is to be asked.
+
+        A heartbeat is answered with the newest checkpoint, so one that is still awaited at the next was withheld.
+        """
+        self._beats += self._awaited_since is not None
+        return self._beats > 1
+
+    def judge_promise(self, *, at_ms: int, machine_ms: int) -> None:
+        """Put down a log that has promised and not shown for longer than the deadline."""
+        if self._awaited_since is None:
+            return
+        held = self._table.held(self._awaited_from) or begin(self._awaited_from, now_ms=machine_ms)
+        try:
+            check_fresh(expect_growth(held, now_ms=self._awaited_since), now_ms=machine_ms)
+        except LogError as error:
+            self._put_down(error, held.note, at_ms=at_ms, machine_ms=machine_ms)
 
     def take(self, message: CheckpointMessage, *, at_ms: int, machine_ms: int) -> list[Cosign]:
         """Judge a checkpoint; returns the cosignature, or the size from which a proof is wanted, or nothing."""
@@ -119,7 +131,8 @@ class Witnessing:
         name = witness_name(self._core.agency)
         line = cosign_checkpoint(note, name=name, signer=self._core.keys.signer, now_ms=at_ms)
         self._table.keep(now_held, line)
-        self._awaited_since = None
+        if origin == self._awaited_from and now_held.checkpoint.size > held.checkpoint.size:
+            self._awaited_since, self._beats = None, 0
         return [Cosign("cosign", now_held.checkpoint.size, line.line(), None)]
 
     def _keys_of(self, origin: str, at_ms: int) -> tuple[NoteKey, ...]:

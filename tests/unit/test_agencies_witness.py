@@ -60,8 +60,12 @@ class Agency:
             return self.witnessing.take(message, at_ms=world.NOW, machine_ms=self.now_ms)
 
     def promised(self) -> None:
-        with self.store.transaction():
-            self.witnessing.promised(machine_ms=self.now_ms, at_ms=world.NOW)
+        self.witnessing.promised(world.ROUTER, machine_ms=self.now_ms)
+
+    def beat(self) -> None:
+        if self.witnessing.beat():
+            with self.store.transaction():
+                self.witnessing.judge_promise(at_ms=world.NOW, machine_ms=self.now_ms)
 
     def faults(self) -> list[str]:
         return [entry.fields["fault"] for entry in self.store.journal.entries() if entry.stage == "log_fault"]
@@ -246,21 +250,59 @@ def test_a_log_that_freezes_is_put_down(router: SmallRouter, bravo: Agency) -> N
     router.report("one", "bravo")
     bravo.take(beat(router, "bravo")[0])
     bravo.promised()
+    bravo.beat()
     bravo.now_ms += CHECKPOINT_DEADLINE_MS
-    bravo.promised()
+    bravo.beat()
     assert [] == bravo.faults()
     bravo.now_ms += 1
-    bravo.promised()
+    bravo.beat()
+    bravo.beat()
 
     assert ["FREEZE"] == bravo.faults()
 
 
-def test_a_new_link_waits_for_the_promise_anew(router: SmallRouter, bravo: Agency) -> None:
+def test_a_log_that_shows_nothing_at_all_is_frozen_too(bravo: Agency) -> None:
+    bravo.promised()
+    for _ in range(3):
+        bravo.beat()
+        bravo.now_ms += CHECKPOINT_DEADLINE_MS
+
+    assert ["FREEZE"] == bravo.faults()
+
+
+def test_a_node_that_seldom_beats_accuses_nobody(router: SmallRouter, bravo: Agency) -> None:
+    """However long ago the verdict came: the router shows its log in answer to a heartbeat, and has to be asked."""
     router.report("one", "bravo")
+    bravo.promised()
+    bravo.now_ms += 3_600_000
+    bravo.beat()
     bravo.take(beat(router, "bravo")[0])
+    bravo.now_ms += 3_600_000
     bravo.promised()
-    bravo.witnessing.begin_session()
+    bravo.beat()
+
+    assert [] == bravo.faults()
+
+
+def test_the_same_tree_again_keeps_no_promise(router: SmallRouter, bravo: Agency) -> None:
+    router.report("one", "bravo")
+    (message,) = beat(router, "bravo")
+    bravo.take(message)
+    bravo.promised()
+    for _ in range(3):
+        bravo.beat()
+        bravo.now_ms += CHECKPOINT_DEADLINE_MS
+        bravo.take(message)
+
+    assert ["FREEZE"] == bravo.faults()
+
+
+def test_a_new_link_waits_for_the_promise_anew(bravo: Agency) -> None:
+    bravo.promised()
+    bravo.beat()
     bravo.now_ms += CHECKPOINT_DEADLINE_MS * 2
-    bravo.promised()
+    bravo.witnessing.begin_session()
+    bravo.beat()
+    bravo.beat()
 
     assert [] == bravo.faults()
