@@ -13,8 +13,8 @@ from schemas.limits import DELIVERY_WINDOW
 
 # What is decided while as many bursts as this are un-acked waits and leaves together, in order of precedence: under
 # load a reader then gets few large frames instead of many small ones, each of which would cost both ends more than
-# the cryptography of its delivery. Four, so that a few reports in a row never wait for a slow link's acks.
-BURSTS_UNDER_WAY_MAX: Final = 4
+# the cryptography of its delivery. Two, so that one is on the wire while the reader works on the other.
+BURSTS_UNDER_WAY_MAX: Final = 2
 IN_FLIGHT_BYTES_MAX: Final = 1024 * 1024  # half the server's send buffer, so that verdicts and chunks still fit
 
 

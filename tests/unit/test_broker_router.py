@@ -593,6 +593,7 @@ def test_a_reader_learns_of_an_originators_next_box_key_before_what_is_sealed_un
     router.frame("alpha", later)
 
     _, outcome = router.report("after", "bravo")
+    router.frame("bravo", Ack("ack", 2))
     _, third = router.report("third", "bravo")
 
     assert later in announced(outcome.sends["bravo"])
