@@ -74,6 +74,14 @@ def _add_share(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", help="keep the databases of broker and nodes, and outcome.json, there")
 
 
+def _add_soak(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seeds", type=int, metavar="N", default=100, help="how many seeds (default: 100)")
+    parser.add_argument("--first", type=int, metavar="N", default=0, help="the first seed (default: 0)")
+    parser.add_argument("--jobs", type=int, metavar="N", default=1, help="how many processes (default: 1)")
+    parser.add_argument("--plan", metavar="FILE", help="replay this plan instead")
+    parser.add_argument("--out", metavar="DIR", default=".", help="where the plans of failures go (default: here)")
+
+
 def _add_completion(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("shell", metavar="SHELL", choices=("bash", "zsh", "tcsh"), help="bash, zsh or tcsh")
 
@@ -182,6 +190,16 @@ _COMMANDS: Final = (
         examples=("sandiwara audit verify plays/strait-lantern-1/log", "sandiwara audit verify log --json"),
         module="console.audit",
         add_arguments=_add_audit,
+    ),
+    Command(
+        name="soak",
+        summary="look for lost, doubled or misdirected reports under faults",
+        description="Run a region of 25 agencies in virtual time under random work and faults, and check after every\n"
+        "commit what must hold. What breaks is cut down to a small plan that can be replayed. Ends with 1 if\n"
+        "anything broke, or if a long soak never saw a kind of fault that it should have tried.",
+        examples=("sandiwara soak --seeds 200 --jobs 2", "sandiwara soak --plan soak-17.json"),
+        module="console.soak",
+        add_arguments=_add_soak,
     ),
     Command(
         name="schemas",

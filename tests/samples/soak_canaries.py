@@ -59,22 +59,26 @@ class ReceiptBeforeCommit(Sound):
     def into_node(self, node: Node) -> None:
         took, store = node._took, node.store
 
-        def owe(envelope: bytes) -> None:
+        def owe(envelope: bytes) -> bool:
             now_ms = node._clock.now_ms()
             judged = node.core.judge(envelope, now_ms=now_ms, state=store)
-            if isinstance(judged, Accepted) and judged.header.kind == "report":
+            is_report = isinstance(judged, Accepted) and judged.header.kind == "report"
+            if isinstance(judged, Accepted) and is_report:
                 bits = sum(1 << portion.place for portion in judged.portions)
                 with store.transaction():
                     store.owe_receipt(judged.originator, ReceiptItem(judged.hid, bits, "delivered", now_ms))
                 node._owing.set()
+            return is_report
 
         async def early(messages: tuple[Any, ...]) -> None:
-            deliveries = [message for message in messages if isinstance(message, Delivery) and message.envelope]
-            for message in deliveries:
-                owe(message.envelope)
-            if deliveries:
+            deliveries = tuple(message for message in messages if isinstance(message, Delivery))
+            others = tuple(message for message in messages if not isinstance(message, Delivery))
+            if others:
+                await took(others)  # the originator's key comes in the same frame
+            if any([owe(message.envelope) for message in deliveries if message.envelope]):  # noqa: C419 - all are owed
                 await asyncio.sleep(2)
-            await took(messages)
+            if deliveries:
+                await took(deliveries)
 
         node._took = early  # type: ignore[method-assign] # that is what planting is
 
