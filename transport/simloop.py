@@ -102,7 +102,7 @@ class SimLoop(asyncio.BaseEventLoop):
         delay_s = 0.0 if self.executor_us is None else self.executor_us() / _MICROSECONDS
         try:
             result = func(*args)
-        except BaseException as error:  # noqa: BLE001 - handed on to whoever awaits, as every executor does
+        except BaseException as error:  # handed on to whoever awaits, as every executor does
             if isinstance(error, KeyboardInterrupt | SystemExit):
                 raise
             self.call_later(delay_s, _fail, done, error)
