@@ -78,7 +78,7 @@ class Life(ABC):
         self._stopping = False
         self._may_rise = asyncio.Event()
         self._may_rise.set()
-        self.lives = 0
+        self.lives = self.deaths = 0
 
     def arm(self, point: str) -> None:
         """Have it die, now or when it next comes to this point; it stays dead until ``raise_again``."""
@@ -107,6 +107,7 @@ class Life(ABC):
 
     def die(self) -> None:
         """End this life: nothing that it still does has any effect."""
+        self.deaths += 1
         self.around.disk.kill(self._path)
         if self._end is not None and not self._end.done():
             self.around.saw("deaths")

@@ -7,6 +7,7 @@ import asyncio
 import traceback
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, assert_never
@@ -30,6 +31,7 @@ from transport.simnet import Course, Direction, SimNet
 
 _LIVELY_S: Final = 600  # virtual; docs: accepted messages settle in ten minutes once faults have ended
 _LOOK_S: Final = 1.0
+_DESK_S: Final = 60.0  # virtual; a desk waits for a disk and a look-up of keys, a second or two
 _TASKS_MOST: Final = 5_000
 _LARGE_CHARS: Final = 100_000  # over what travels inline, so in chunks
 _WHY: Final = Why(act="report", order="soak", reason="the plan says so", cause="")
@@ -169,17 +171,19 @@ class _Run:
     # Work.
 
     def _begin(self, item: Message | Again | Revocation) -> None:
-        work: Coroutine[Any, Any, None]
         match item:
             case Message():
-                work = self._release(item)
+                work = self._until_dead(self._nodes[item.agency], self._release(item))
             case Again():
-                work = self._release_again(item)
+                author = next((found.agency for found in self._plan.messages if found.number == item.message), None)
+                if author is None:
+                    return
+                work = self._until_dead(self._nodes[author], self._release_again(item))
             case Revocation():
                 work = self._revoke(item)
             case _:
                 assert_never(item)
-        self._tasks.create_task(_until_dead(work), name=f"desk-{item.at_ms}")
+        self._tasks.create_task(work, name=f"desk-{item.at_ms}")
 
     async def _release(self, message: Message) -> None:
         node = self._nodes[message.agency].node
@@ -217,7 +221,8 @@ class _Run:
         while True:
             service, core = self._broker.service, self._broker.core
             if service is not None and core is not None and core.bundle.version < version:
-                await service.install_bundle(version=version, signed=signed, install=partial(core.install, bundle))
+                install = service.install_bundle(version=version, signed=signed, install=partial(core.install, bundle))
+                await self._until_dead(self._broker, install)
             if self._in_force(version):
                 self._ghost.saw("revoked")
                 return
@@ -236,7 +241,21 @@ class _Run:
     def _open(self, agency: str, hid: bytes) -> None:
         node = self._nodes[agency].node
         if node is not None:
-            self._tasks.create_task(_until_dead(node.opened(hid)), name=f"desk-opens-{agency}")
+            work = self._until_dead(self._nodes[agency], node.opened(hid))
+            self._tasks.create_task(work, name=f"desk-opens-{agency}")
+
+    async def _until_dead(self, life: Life, work: Coroutine[Any, Any, None]) -> None:
+        """Do a desk's work, unless its node or the broker dies over it."""
+        deaths = life.deaths
+        try:
+            async with asyncio.timeout(_DESK_S):
+                await work
+        except (Dead, LinkError):
+            return
+        except TimeoutError:
+            # A dead process answers nobody, and whoever asked it is dead as well.
+            if life.deaths == deaths:
+                self._ghost.broke(watch.LIVELINESS, f"{life.name} has not answered its desk for {_DESK_S:.0f} s")
 
     # Faults.
 
@@ -257,12 +276,13 @@ class _Run:
             case ClockSkew():
                 self._nodes[fault.agency].clock.skew_ms += fault.offset_ms if begins else -fault.offset_ms
             case Takeover():
-                self._tasks.create_task(_until_dead(self._take_over(fault.agency)), name=f"stranger-{fault.agency}")
+                self._tasks.create_task(self._take_over(fault.agency), name=f"stranger-{fault.agency}")
 
     async def _take_over(self, agency: str) -> None:
         """Open a second link under an agency's name, and leave again."""
-        async with self._net.connect(agency)():
-            await asyncio.sleep(_LOOK_S / 2)
+        with suppress(LinkError):
+            async with self._net.connect(agency)():
+                await asyncio.sleep(_LOOK_S / 2)
 
     # Liveliness.
 
@@ -300,14 +320,6 @@ class _Run:
             if owed:
                 found.append(f"{agency} owes receipts to {', '.join(sorted(owed))}")
         return found
-
-
-async def _until_dead(work: Coroutine[Any, Any, None]) -> None:
-    """Do a desk's work, unless its node dies over it."""
-    try:
-        await work
-    except (Dead, LinkError):
-        return
 
 
 def _content(message: Message, place: int) -> PortionContent:
