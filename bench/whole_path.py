@@ -16,7 +16,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import AsyncGenerator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,13 +36,13 @@ from bench.stage import Stage, make_ready, make_stage, portions
 from schemas.topics import down_topic, up_topic
 from sealing.entropy import SystemEntropy
 from transport.clock import SystemClock
+from transport.inline import InlineExecutor
 from transport.mqtt import MqttAddress, mqtt_connect
 
 _RATIO_MIN = 0.5
 _AUTHORS = 8  # agencies that write at once
 _IN_FLIGHT = 64  # reports under way at a time: enough that nobody waits for work
 _LOGINS_AT_ONCE = 32  # half of what the server lets wait for their login
-_DISK_THREADS = 4  # as a region has
 _WHY = Why(act="report", order="bench", reason="a measurement", cause="")
 _LIMIT_S = 120.0
 
@@ -81,7 +80,7 @@ class Flight:
 async def _nodes(stage: Stage, folder: Path, port: int, flight: Flight) -> AsyncGenerator[dict[str, Node], None]:
     clock, entropy = SystemClock(), SystemEntropy()
     async with AsyncExitStack() as stack:
-        disk = stack.enter_context(ThreadPoolExecutor(max_workers=_DISK_THREADS, thread_name_prefix="node-disk"))
+        disk = stack.enter_context(InlineExecutor())  # as a region has
         nodes: dict[str, Node] = {}
         for agency in stage.agencies:
             store = NodeStore.open(folder / f"{agency}.sqlite", agency=agency)

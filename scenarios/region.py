@@ -7,7 +7,7 @@ the keys are made on the spot and last as long as the region.
 import asyncio
 import hmac
 from collections.abc import AsyncGenerator, Callable, Iterable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -34,11 +34,11 @@ from sealing.entropy import Entropy
 from sealing.statements import read_bundle
 from transport.clock import Clock, SystemClock
 from transport.failures import first_of
+from transport.inline import InlineExecutor
 from transport.link import Connect
 from transport.mqtt import MqttAddress, mqtt_connect
 
 _HOST: Final = "127.0.0.1"
-_DISK_THREADS: Final = 4  # syncs overlap, Python does not; more threads only wait for each other
 _LINK_LIMIT_S: Final = 30.0  # all nodes of a region of a thousand have said hello by then
 _LOGINS_AT_ONCE: Final = 32  # half of what broker.limits lets wait for their login
 _QUIET_POLL_S: Final = 0.002  # how often quiet is looked for; real time only, the exercise clock stands meanwhile
@@ -156,7 +156,7 @@ async def _region(
     chosen = sorted(community.rings if agencies is None else agencies)
     passwords = {agency: world.entropy.take(18).hex() for agency in chosen}
     async with AsyncExitStack() as stack:
-        disk = stack.enter_context(ThreadPoolExecutor(max_workers=_DISK_THREADS, thread_name_prefix="node-disk"))
+        disk = stack.enter_context(InlineExecutor())
         store = Store.open(folder / "broker.sqlite", router=ROUTER)
         stack.callback(store.close)
         service = make_broker(community, store, passwords, world)
