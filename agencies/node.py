@@ -177,6 +177,7 @@ class Node(NodeActs):
                 log.warning("link.down", extra={"agency": self.agency, "error": str(error), "remedy": remedy})
             finally:
                 self._linked.clear()
+            _stop_if_cancelled()
             if self._noted_up:
                 self._noted_up = False
                 await self._turns.run(lambda: self._note("link_down"))
@@ -348,3 +349,14 @@ class Node(NodeActs):
     def _note_up(self) -> None:
         self._note("link_up")
         self._noted_up = True
+
+
+def _stop_if_cancelled() -> None:
+    """End a task that was told to end in the very moment in which its link ended.
+
+    A TaskGroup that is cancelled from outside while a child of its own fails raises what the child raised, and the
+    cancellation would be lost with it (CPython before 3.13): the node would go on, whatever it was told.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
