@@ -209,6 +209,20 @@ async def test_links_that_end_again_and_again_only_delay(tmp_path: Path) -> None
         assert [] == region.journal("bravo", "rejected", "gap")
 
 
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_node_that_is_told_to_end_as_its_link_ends_does_end(tmp_path: Path, turns: int) -> None:
+    """A failing TaskGroup swallows a cancellation from outside; the node went on for ever."""
+    async with small_region(tmp_path, "alpha", "bravo") as region:
+        await region.settle()
+        region.wire.cut("bravo")
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            await region.stop("bravo")
+
+        assert "bravo" not in region.nodes
+
+
 async def test_what_a_frame_brought_reaches_the_desk_though_its_link_ends_while_it_is_written(tmp_path: Path) -> None:
     """The call on the disk is finished and followed, or the message would be in the inbox and nobody told."""
     async with small_region(tmp_path, "alpha", "bravo") as region:
