@@ -2,41 +2,73 @@
 
 Every context on the way out then closes what it opened: sessions are said goodbye to, what is being decided reaches
 the disk, databases are closed.
+
+Both signals are taken by the loop, between two callbacks. The handler that ``asyncio.Runner`` has for Ctrl-C cancels
+from inside whatever runs, and may so cancel a future between the look at it and the setting of its result.
 """
 
 import asyncio
 import signal
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from console.exits import Exit
+
+T = TypeVar("T")
+
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 def run_until_ended(serving: Coroutine[Any, Any, int]) -> int:
     """Run a coroutine until it returns its exit code, or until SIGTERM, which is a good end.
 
-    Ctrl-C ends it in the same way and reaches the caller as KeyboardInterrupt, as ``asyncio.Runner`` has it.
+    Raises:
+        KeyboardInterrupt: If Ctrl-C ended it.
     """
-    told: list[int] = []
+    try:
+        return run_unless_ended(serving)
+    except SystemExit:
+        return Exit.OK
 
-    async def owner() -> int:
+
+def run_unless_ended(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end and return its result.
+
+    Raises:
+        KeyboardInterrupt: If Ctrl-C ended it; all that it opened is closed. A second Ctrl-C does not wait for that.
+        SystemExit: If SIGTERM did.
+    """
+    told: list[signal.Signals] = []
+
+    async def owner() -> T:
         task = asyncio.current_task()
         assert task is not None
         loop = asyncio.get_running_loop()
+        before = signal.getsignal(signal.SIGTERM)
 
-        def end() -> None:
-            told.append(signal.SIGTERM)
+        def give_back(number: signal.Signals) -> None:
+            if loop.remove_signal_handler(number) and number == signal.SIGTERM:
+                signal.signal(number, before)
+
+        def end(number: signal.Signals) -> None:
+            told.append(number)
+            # The next signal of this kind is from somebody who no longer wants to wait for a clean end.
+            give_back(number)
             task.cancel()
 
-        loop.add_signal_handler(signal.SIGTERM, end)
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, end, number)
         try:
-            return await serving
+            return await work
         finally:
-            loop.remove_signal_handler(signal.SIGTERM)
+            for number in _SIGNALS:
+                give_back(number)
 
     try:
         return asyncio.run(owner())
     except asyncio.CancelledError:
         if not told:
             raise
-        return Exit.OK
+    if signal.SIGTERM in told:
+        raise SystemExit(128 + signal.SIGTERM)
+    raise KeyboardInterrupt

@@ -1,13 +1,13 @@
 """``sandiwara run``: play a pack over real MQTT or in virtual time, and be told where its after-action report lies."""
 
 import argparse
-import asyncio
 import json
 import shutil
 import time
 from pathlib import Path
 from typing import Any, Final
 
+from console.ending import run_unless_ended
 from console.live_view import watching
 from console.results import show_results
 from console.screen import console, write_json
@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.virtual:
             rehearse(pack, folder=folder, texts=texts)
         else:
-            asyncio.run(_play(pack, folder, arguments, texts))
+            run_unless_ended(_play(pack, folder, arguments, texts))
     except KeyboardInterrupt:
         interrupted = True
     record = folder / "record"

@@ -1,7 +1,6 @@
 """``sandiwara share``: a STIX or MISP file through a whole region, and who received which portion by which rule."""
 
 import argparse
-import asyncio
 import json
 import shutil
 import tempfile
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agencies.intake.intake import Imported, IntakeDefaults, read_file
+from console.ending import run_unless_ended
 from console.exits import Exit
 from console.label_options import agencies_meant, check_affected, check_known, subjects_of, words
 from console.outcome import Outcome, as_document, foresee
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
         _show(arguments, imported, foreseen)
         return Exit.OK if foreseen.any_reader else Exit.NO
     with _folder(arguments.out) as folder, progress() as shown:
-        outcome = asyncio.run(
+        outcome = run_unless_ended(
             share(
                 enrolled,
                 portions,

@@ -12,6 +12,7 @@ import asyncio
 import gc
 import heapq
 import itertools
+import signal
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, nullcontext
@@ -56,6 +57,7 @@ class SimLoop(asyncio.BaseEventLoop):
         self._cancelled_timers = 0
         self._turns_now = 0
         self.turns = 0  # of the loop so far: a measure of work that is the same on every machine
+        self.interrupted = False  # Ctrl-C was pressed; the loop ends between two callbacks, never inside one
         # How long an executor takes to say that it is done, in µs; set by whoever simulates slow disks.
         self.executor_us: Callable[[], int] | None = None
         self.set_task_factory(self._make_task)  # type: ignore[arg-type] # its options differ from Python to Python
@@ -134,6 +136,9 @@ class SimLoop(asyncio.BaseEventLoop):
 
     def _run_once(self) -> None:
         """Run what is ready; if nothing is, jump to the next due time."""
+        if self.interrupted:
+            self.interrupted = False  # once: what is told to end may still close what it opened
+            raise KeyboardInterrupt
         ready = self._ready  # type: ignore[attr-defined] # typeshed leaves it out
         if not ready and not self._stopping:  # type: ignore[attr-defined] # the same
             self._jump()
@@ -210,9 +215,31 @@ def run_simulated(main: Coroutine[Any, Any, T], *, every_call: bool = False, gua
     """
     guard = tripwire(every_call=every_call) if guarded else nullcontext()
     with _steady_memory(), asyncio.Runner(loop_factory=SimLoop) as runner:
-        runner.get_loop()
-        with guard:
+        loop = runner.get_loop()
+        assert isinstance(loop, SimLoop)
+        with guard, _interruptible(loop):
             return runner.run(main)
+
+
+@contextmanager
+def _interruptible(loop: SimLoop) -> Iterator[None]:
+    """Let Ctrl-C end the loop between two callbacks; where somebody else takes that signal, they keep it."""
+    ours = threading.current_thread() is threading.main_thread() and (
+        signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    )
+
+    def interrupt(_number: int, _frame: object) -> None:
+        loop.interrupted = True
+
+    if ours:
+        signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+    if loop.interrupted:
+        raise KeyboardInterrupt
 
 
 @contextmanager
