@@ -23,6 +23,7 @@ from typing import Any, Final
 
 from scenarios.certificates import Issued, LinkAuthority, Validity, new_seed
 from scenarios.enrolment import ROUTER, Community
+from scenarios.mosquitto import HASH_SALT_BYTES, password_entry
 from schemas.codec import pack
 from schemas.errors import InputError
 from sealing.entropy import Entropy
@@ -43,6 +44,8 @@ LINKS_FILE: Final = "links.json"
 LINK_FILE: Final = "link.json"
 CERTIFICATE_FILE: Final = "link.crt"
 CERTIFICATE_KEY_FILE: Final = "link.pem"
+ROUTER_CERTIFICATE_FILE: Final = "router-link.crt"
+ROUTER_CERTIFICATE_KEY_FILE: Final = "router-link.pem"
 LINK_AUTHORITY_FILE: Final = "authority.crt"
 OUTGOING: Final = "outgoing"
 
@@ -145,10 +148,11 @@ def write_deployment(
         step: Told how many key files of how many are locked.
 
     Raises:
-        InputError: If the folder holds something, or cannot be made.
+        InputError: If the folder holds something, or cannot be made, or an agency has the router's name.
         KeyFileError: If a file cannot be written.
     """
     _refuse_occupied(folder)
+    _refuse_namesake(community)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         being_made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
@@ -176,6 +180,14 @@ def _refuse_occupied(folder: Path) -> None:
         raise InputError(msg, remedy="give a new folder; keys that are in use are never overwritten")
 
 
+def _refuse_namesake(community: Community) -> None:
+    # At a general broker the router is one client among the others, with rights to every topic: an agency of its name
+    # would log in as the router. The password of its key file would have the router's name too.
+    if ROUTER in community.rings:
+        msg = f"an agency is called {ROUTER}, which is the router's own name"
+        raise InputError(msg, remedy="give that participant of the pack another id")
+
+
 class _Writing:
     """Writes the parts into a folder that nobody uses yet."""
 
@@ -196,6 +208,7 @@ class _Writing:
         authority = LinkAuthority(seed=seed, validity=validity, entropy=self._entropy)
         named = tuple(dict.fromkeys((*hosts, *_LOOPBACK)))
         self._write_broker(authority, authority.server(named))
+        self._write_router_link(authority)
         self._write_nodes(authority)
         self._write_authorities(seed, authority)
         self._lock_key_files(step)
@@ -209,10 +222,25 @@ class _Writing:
         self._passwords = {name: self._entropy.take(_LINK_PASSWORD_BYTES).hex() for name in self._community.rings}
         salt = self._entropy.take(16).hex()
         hashed = {name: link_password_hash(name, text, salt) for name, text in sorted(self._passwords.items())}
-        write_json(folder / LINKS_FILE, {"salt": salt, "hashes": hashed})
+        # The router logs in at a general broker only; the embedded one has it inside, and knows no such user.
+        self._passwords[ROUTER] = self._entropy.take(_LINK_PASSWORD_BYTES).hex()
+        # Mosquitto's own hashes lie here too, since the passwords have gone to other machines when it is set up.
+        entries = {
+            name: password_entry(text, self._entropy.take(HASH_SALT_BYTES))
+            for name, text in sorted(self._passwords.items())
+        }
+        write_json(folder / LINKS_FILE, {"salt": salt, "hashes": hashed, "mosquitto": entries})
         write_json(folder / SETTINGS_FILE, self._reach())
         self._write_certificate(folder, authority, certificate)
         self._rings.append((folder / ROUTER_KEY_FILE, _ring(ROUTER, self._community.router.secret[:32])))
+
+    def _write_router_link(self, authority: LinkAuthority) -> None:
+        """Write how the router proves itself where it is a client: in a node's shape, the certificate beside it."""
+        folder = self._folder / BROKER
+        write_json(folder / LINK_FILE, {**self._reach(), "password": self._passwords[ROUTER]})
+        issued = authority.client(ROUTER)
+        write_private(folder / ROUTER_CERTIFICATE_FILE, issued.certificate)
+        write_private(folder / ROUTER_CERTIFICATE_KEY_FILE, issued.key)
 
     def _write_nodes(self, authority: LinkAuthority) -> None:
         for agency, ring in sorted(self._community.rings.items()):
