@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from console.screen import console, plain, write_json
+from scenarios.soak.draw import draw_plan
 from scenarios.soak.fleet import (
     INVARIANTS,
     SEEDS_FOR_ALL_KINDS,
@@ -16,7 +17,7 @@ from scenarios.soak.fleet import (
     run_seeds,
 )
 from scenarios.soak.ghost import Violation
-from scenarios.soak.plan import Plan, draw_plan, read_plan
+from scenarios.soak.plan import Plan, read_plan
 from scenarios.soak.run import run_plan
 from schemas.errors import StoreError, UsageError
 

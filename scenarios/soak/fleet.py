@@ -11,8 +11,9 @@ from multiprocessing import get_context
 from typing import Final
 
 from scenarios.soak import ghost as watch
+from scenarios.soak.draw import draw_plan
 from scenarios.soak.ghost import Violation
-from scenarios.soak.plan import Plan, draw_plan
+from scenarios.soak.plan import Plan
 from scenarios.soak.run import run_plan
 from scenarios.soak.shrink import shrink
 

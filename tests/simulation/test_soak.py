@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from scenarios.soak.draw import draw_plan
 from scenarios.soak.fleet import cut_down, run_seed
 from scenarios.soak.ghost import ORACLE, Violation
-from scenarios.soak.plan import Plan, draw_plan, read_plan
+from scenarios.soak.plan import Plan, read_plan
 from scenarios.soak.run import run_plan
 from scenarios.soak.shrink import least, shrink
 from schemas.errors import InputError

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from transport.faults import Delay, Duplicate, Fault, FaultDriver, NodeCrash, Partition, ProcessFault, draw_faults
+from transport.fault_draw import draw_faults
+from transport.faults import Delay, Duplicate, Fault, FaultDriver, NodeCrash, Partition, ProcessFault
 from transport.seeded import stream
 from transport.simloop import run_simulated
 from transport.simnet import Course, SimNet

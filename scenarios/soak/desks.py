@@ -1,0 +1,112 @@
+"""The desks of a run: they release, correct, release again, revoke and open, as the plan says and as reports come."""
+
+import asyncio
+from functools import partial
+from typing import Final, assert_never
+
+from agencies.drafts import Draft, Why
+from agencies.incoming import Arrival
+from policy.community import Community as Compiled
+from scenarios.soak.plan import Again, Message, Revocation, Work
+from scenarios.soak.reference import LABELS, revoked
+from scenarios.soak.region import LOOK_S, Region
+from schemas.report import Passage, Portion, PortionContent
+from transport.seeded import stream
+from transport.simloop import running_simulation
+
+_LARGE_CHARS: Final = 100_000  # over what travels inline, so in chunks
+_WHY: Final = Why(act="report", order="soak", reason="the plan says so", cause="")
+
+
+class Desks:
+    """Whoever sits at the nodes of one run."""
+
+    def __init__(self, region: Region) -> None:
+        self._region = region
+        self._ghost = region.ghost
+        self._hids: dict[int, bytes] = {}  # of the plan's messages
+        self._habits = stream(region.plan.seed, "desks")
+
+    def begin(self) -> None:
+        """Have all work of the plan fall due, counted from now."""
+        for item in self._region.plan.work():
+            running_simulation().call_later(item.at_ms / 1_000, self._begin, item)
+
+    def arrived(self, agency: str, arrival: Arrival) -> None:
+        """Put what has come on a desk, which opens it after a while."""
+        after_s = self._habits.random() * 30
+        if arrival.kind == "report" and after_s < 15:  # noqa: PLR2004 - half of it is opened at all
+            running_simulation().call_later(after_s, self._open, agency, arrival.hid)
+
+    def _begin(self, item: Work) -> None:
+        region = self._region
+        match item:
+            case Message():
+                work = region.until_dead(region.nodes[item.agency], self._release(item))
+            case Again():
+                author = self._author(item.message)
+                if author is None:
+                    return
+                work = region.until_dead(region.nodes[author], self._release_again(item))
+            case Revocation():
+                work = self._revoke(item)
+            case _:
+                assert_never(item)
+        region.tasks.create_task(work, name=f"desk-{item.at_ms}")
+
+    def _author(self, number: int) -> str | None:
+        return next((found.agency for found in self._region.plan.messages if found.number == number), None)
+
+    async def _release(self, message: Message) -> None:
+        node = self._region.nodes[message.agency].node
+        if node is None:
+            self._ghost.saw("desk without a node")
+            return
+        ref = None if message.corrects is None else self._hids.get(message.corrects)
+        if message.corrects is None or self._author(message.corrects) != message.agency:
+            ref = None
+        portions = tuple(Portion(LABELS[label], _content(message, place)) for place, label in enumerate(message.labels))
+        released = await node.release(Draft(portions=portions, to=message.to, why=_WHY, ref=ref))
+        if released.hid is not None:
+            self._hids[message.number] = released.hid
+            self._ghost.accepted.add(released.hid.hex())
+            self._ghost.saw("accepted")
+
+    async def _release_again(self, again: Again) -> None:
+        hid, author = self._hids.get(again.message), self._author(again.message)
+        node = None if author is None else self._region.nodes[author].node
+        if hid is None or node is None or again.reader == author:
+            return
+        if again.reader in self._ghost.sent[hid.hex()].audiences[0]:
+            return
+        released = await node.release_again(hid, {again.reader: 0}, _WHY)
+        if released.hid is not None:
+            self._ghost.saw("accepted again")
+
+    async def _revoke(self, revocation: Revocation) -> None:
+        region = self._region
+        bundle, signed = revoked(region.community, region.bundle, revocation.agency)
+        region.bundle, version = bundle, bundle.version
+        self._ghost.learn(version, Compiled.compile(bundle), revocation.agency)
+        while True:
+            service, core = region.broker.service, region.broker.core
+            if service is not None and core is not None and core.bundle.version < version:
+                install = service.install_bundle(version=version, signed=signed, install=partial(core.install, bundle))
+                await region.until_dead(region.broker, install)
+            if region.in_force(version):
+                self._ghost.saw("revoked")
+                return
+            await asyncio.sleep(LOOK_S)
+
+    def _open(self, agency: str, hid: bytes) -> None:
+        life = self._region.nodes[agency]
+        if life.node is not None:
+            work = self._region.until_dead(life, life.node.opened(hid))
+            self._region.tasks.create_task(work, name=f"desk-opens-{agency}")
+
+
+def _content(message: Message, place: int) -> PortionContent:
+    text = f"Report {message.number}, part {place}. " * (1 if not message.large else _LARGE_CHARS // 20)
+    return PortionContent(
+        "EXERCISE", f"Report {message.number}, part {place}", (Passage(f"m{message.number}-{place}", text),)
+    )

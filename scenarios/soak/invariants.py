@@ -1,0 +1,61 @@
+"""What must hold at every step of a run, by number (docs/adr/0010), and what a plan makes legitimate.
+
+The numbers stand in plans, reports and canaries: a shrunk plan must break the same one.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+NO_CRASH: Final = 0
+NOTHING_LOST: Final = 1
+ONE_EFFECT: Final = 2
+NOTHING_UNSENT: Final = 3
+ORACLE: Final = 4
+REVOKED: Final = 5
+NEVER_BACK: Final = 6
+LEAVES: Final = 7
+BOUNDS: Final = 8
+NO_REMAINS: Final = 9
+LIVELINESS: Final = 10
+REPEATED: Final = 11
+TRIED: Final = 12
+RECEIPTED: Final = 13
+
+INVARIANTS: Final = {
+    NO_CRASH: "no part ends with an error of ours",
+    NOTHING_LOST: "what was accepted is durable, delivered or reported",
+    ONE_EFFECT: "every message has one effect",
+    NOTHING_UNSENT: "what is delivered was sent",
+    ORACLE: "everybody gets what policy says, and can open no more",
+    REVOKED: "nothing goes to or comes from who is revoked",
+    NEVER_BACK: "numbers, versions and logs never fall, and every checkpoint grew from those before",
+    LEAVES: "every event at the router has one leaf, and every leaf its event",
+    BOUNDS: "every window, queue, table and file keeps its bound",
+    NO_REMAINS: "nothing runs on after the end of a life",
+    LIVELINESS: "once faults are over, all that was accepted settles in ten minutes",
+    REPEATED: "one plan has one outcome",
+    TRIED: "every kind of fault and recovery was seen in a long soak",
+    RECEIPTED: "a receipt speaks of what is on disk",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """What broke: the invariant's number, at which virtual time, and in words."""
+
+    invariant: int
+    at_ms: int
+    text: str
+
+
+@dataclass(slots=True)
+class Tolerance:
+    """What a plan makes legitimate: a clock that errs, or a revocation, lets honest messages be refused, visibly."""
+
+    skewed: bool
+    revoking: bool
+
+    @property
+    def refusals(self) -> bool:
+        """Whether an honest message may be refused."""
+        return self.skewed or self.revoking

@@ -1,0 +1,49 @@
+"""The second phase of a run: no fault falls any more, and all that was accepted comes to an end that can be seen."""
+
+import asyncio
+from typing import Final
+
+from scenarios.simulated_region import BROKER_DATABASE, node_database
+from scenarios.soak import ghost as watch
+from scenarios.soak.region import LOOK_S, Region
+
+LIVELY_S: Final = 600  # virtual; accepted messages settle in ten minutes once faults have ended
+_TASKS_MOST: Final = 5_000
+
+
+async def settle(region: Region) -> None:
+    """Wait until everything has settled, and tell the ghost of what has not."""
+    ghost = region.ghost
+    for _ in range(int(LIVELY_S / LOOK_S)):
+        if ghost.violation is not None:
+            return
+        if len(asyncio.all_tasks()) > _TASKS_MOST:
+            ghost.broke(watch.BOUNDS, f"{len(asyncio.all_tasks())} tasks are running")
+        if region.net.counts.overflows:
+            ghost.broke(watch.BOUNDS, "a node's queue of frames was full")
+        if not unsettled(region):
+            break
+        await asyncio.sleep(LOOK_S)
+    left = [*unsettled(region), *ghost.unexplained()]
+    if left:
+        ghost.broke(watch.LIVELINESS, f"{len(left)} things have come to no end: {'; '.join(left[:4])}")
+
+
+def unsettled(region: Region) -> list[str]:
+    """Return what is under way still, in words."""
+    struck = region.ghost.revoked_anywhere
+    found = [f"{agency} has no link" for agency in region.unlinked()]
+    sql = region.disk.connection(BROKER_DATABASE)
+    queued = dict(sql.execute("SELECT reader, count(*) FROM queue GROUP BY reader").fetchall())
+    found += [f"{count} rows are queued for {reader}" for reader, count in queued.items() if reader not in struck]
+    for agency in region.nodes:
+        if agency in struck:
+            continue
+        sql = region.disk.connection(node_database(agency))
+        waiting = sql.execute("SELECT count(*) FROM outbox WHERE state = 'waiting'").fetchone()[0]
+        owed = [name for (name,) in sql.execute("SELECT DISTINCT originator FROM owed") if name not in struck]
+        if waiting:
+            found.append(f"{waiting} releases of {agency} have no verdict")
+        if owed:
+            found.append(f"{agency} owes receipts to {', '.join(sorted(owed))}")
+    return found
