@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from console.commands_deployed import add_broker, add_init, add_log, add_node, add_send
+from console.commands_deployed import add_broker, add_init, add_log, add_node, add_password, add_send
 from console.label_options import add_label_options
 from console.parser import HelpFormat
 
@@ -47,8 +47,16 @@ def _add_explain(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_audit(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", metavar="ACTION", choices=("verify",), help="verify: check every byte of a folder")
-    parser.add_argument("folder", metavar="DIR", help="the exported log: the folder 'log' of a play")
+    parser.add_argument(
+        "action", metavar="ACTION", choices=("verify", "export"),
+        help="verify: check every byte of an exported log; export: write the log of a region that 'init' made",
+    )  # fmt: skip
+    parser.add_argument(
+        "folder", metavar="DIR", help="verify: the exported log; export: the region's folder, or a part"
+    )
+    parser.add_argument("into", metavar="LOG", nargs="?", help="export: the folder to write")
+    parser.add_argument("--agency", metavar="AGENCY", help="export: this agency's journal alone, on its own machine")
+    add_password(parser)
 
 
 def _add_schemas(parser: argparse.ArgumentParser) -> None:
@@ -184,10 +192,16 @@ _COMMANDS: Final = (
     ),
     Command(
         name="audit",
-        summary="check the provable log of a play",
+        summary="check the provable log of a play, or write that of a region down",
         description="Check an exported log without the broker and the nodes: every leaf, checkpoint and cosignature,\n"
-        "and the log against every agency's own journal. Ends with 1 if anything is wrong, and says where and by whom.",
-        examples=("sandiwara audit verify plays/strait-lantern-1/log", "sandiwara audit verify log --json"),
+        "and the log against every agency's own journal. Ends with 1 if anything is wrong, and says what and where.\n"
+        "A play has its log exported already; that of a region on machines of its own is exported once its broker\n"
+        "and nodes have been stopped.",
+        examples=(
+            "sandiwara audit verify plays/strait-lantern-1/log",
+            "sandiwara audit export region-a log",
+            "sandiwara audit export node-of-mys-mar log --agency mys-mar",
+        ),
         module="console.audit",
         add_arguments=_add_audit,
     ),

@@ -13,7 +13,8 @@ def _add_folder(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="DIR", help="the region's folder, as 'init' made it")
 
 
-def _add_password(parser: argparse.ArgumentParser, text: str = _HOW_TO_UNLOCK) -> None:
+def add_password(parser: argparse.ArgumentParser, text: str = _HOW_TO_UNLOCK) -> None:
+    """Add the option that says where a password is."""
     parser.add_argument("--password-file", metavar="FILE", help=text)
 
 
@@ -31,7 +32,7 @@ def add_init(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--port", type=int, metavar="PORT", help="the port that nodes try (default: 1883, by TLS 8883)")
     parser.add_argument("--tls", action="store_true", help="speak TLS on loopback too")
-    _add_password(
+    add_password(
         parser,
         "lock all key files with the password in this file (else: the environment variable SANDIWARA_PASSWORD, else "
         "one is made for each agency and kept in DIR/passwords)",
@@ -47,7 +48,7 @@ def add_broker(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tls", action=argparse.BooleanOptionalAction, help="TLS on loopback too (default: as init was told)"
     )
-    _add_password(parser)
+    add_password(parser)
 
 
 def add_node(parser: argparse.ArgumentParser) -> None:
@@ -68,7 +69,7 @@ def add_node(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--within", metavar="TIME", default="60s", help="with --once: give up after this (default: 60s)"
     )
-    _add_password(parser)
+    add_password(parser)
 
 
 def add_send(parser: argparse.ArgumentParser) -> None:

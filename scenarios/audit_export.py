@@ -113,28 +113,50 @@ def export_region(folder: Path, *, community: Community, router: Store, nodes: M
         InputError: If the folder exists already and is not empty.
         StoreError: If the router keeps no log.
     """
+    export_router(folder, root=community.root, signed_bundle=community.signed_bundle, router=router)
+    for agency, store in sorted(nodes.items()):
+        export_node(folder, agency=agency, store=store, signer=sign_pair_from_seed(community.rings[agency].sign_seed))
+
+
+def export_router(folder: Path, *, root: TrustRoot, signed_bundle: bytes, router: Store) -> int:
+    """Write a router's log; returns the number of leaves.
+
+    Args:
+        folder: To be made.
+        root: The authorities.
+        signed_bundle: The bundle that holds where the router has put down none.
+        router: Its database, with the log begun.
+
+    Raises:
+        InputError: If the folder exists already and is not empty.
+        StoreError: If the router keeps no log.
+    """
     log = router.log
     if log is None:
         msg = "the router keeps no log"
         raise StoreError(msg, remedy="open its database by a router first")
     versions = router.holdings.bundles()
+    rows = log.rows()
     exported = ExportedLog(
-        root=community.root,
-        signed_bundle=versions[-1][1] if versions else community.signed_bundle,
+        root=root,
+        signed_bundle=versions[-1][1] if versions else signed_bundle,
         log=log.log,
-        rows=log.rows(),
+        rows=rows,
         checkpoints=log.checkpoints(),
     )
     write_log(folder, exported)
-    for agency, store in sorted(nodes.items()):
-        signer = sign_pair_from_seed(community.rings[agency].sign_seed)
-        lines = (
-            JournalLine(entry.number, entry.at_ms, entry.stage, entry.fields, chain)
-            for entry, chain in zip(store.journal.entries(), store.journal.chains(), strict=True)
-        )
-        write_journal(folder, agency=agency, lines=lines, signer=signer)
-        for note, line in store.witness.cosigned():
-            write_witness(folder, agency=agency, note=with_signatures(read_note(note), [read_signature(line.decode())]))
+    return len(rows)
+
+
+def export_node(folder: Path, *, agency: str, store: NodeStore, signer: SignPair) -> None:
+    """Write an agency's journal, and what it kept as a witness, into an exported log."""
+    lines = (
+        JournalLine(entry.number, entry.at_ms, entry.stage, entry.fields, chain)
+        for entry, chain in zip(store.journal.entries(), store.journal.chains(), strict=True)
+    )
+    write_journal(folder, agency=agency, lines=lines, signer=signer)
+    for note, line in store.witness.cosigned():
+        write_witness(folder, agency=agency, note=with_signatures(read_note(note), [read_signature(line.decode())]))
 
 
 def _write_trust(path: Path, root: TrustRoot) -> None:
