@@ -9,14 +9,13 @@ from typing import Any, Final
 from console.screen import console, plain, write_json
 from scenarios.soak.draw import draw_plan
 from scenarios.soak.fleet import (
-    INVARIANTS,
     SEEDS_FOR_ALL_KINDS,
     SeedOutcome,
     cut_down,
     never_seen,
     run_seeds,
 )
-from scenarios.soak.ghost import Violation
+from scenarios.soak.invariants import INVARIANTS, Violation
 from scenarios.soak.plan import Plan, read_plan
 from scenarios.soak.run import run_plan
 from schemas.errors import StoreError, UsageError

@@ -10,16 +10,14 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Final
 
-from scenarios.soak import ghost as watch
 from scenarios.soak.draw import draw_plan
-from scenarios.soak.ghost import Violation
+from scenarios.soak.invariants import REPEATED, Violation
 from scenarios.soak.plan import Plan
 from scenarios.soak.run import run_plan
 from scenarios.soak.shrink import shrink
 
 SEEDS_FOR_ALL_KINDS: Final = 200  # a soak of so many seeds must have seen every kind of fault and recovery
 _TWICE_EVERY: Final = 20
-_NOT_REPEATED: Final = 11  # the invariant that two runs of one plan are the same
 
 # What a soak must have seen, or it has not tried what it says: faults, and the branches that recover from them.
 EXPECTED: Final = (
@@ -51,7 +49,7 @@ def run_seed(seed: int) -> SeedOutcome:
     if violation is None and seed % _TWICE_EVERY == 0:
         again = run_plan(draw_plan(seed))
         if again.trace != outcome.trace:
-            violation = Violation(_NOT_REPEATED, 0, first_difference(draw_plan(seed)))
+            violation = Violation(REPEATED, 0, first_difference(draw_plan(seed)))
     return SeedOutcome(
         seed=seed,
         violation=violation,
@@ -93,19 +91,3 @@ def cut_down(plan: Plan) -> Plan:
         return None if violation is None else violation.invariant
 
     return shrink(plan, breaks)
-
-
-INVARIANTS: Final = {
-    watch.NO_CRASH: "no part ends with an error of ours",
-    watch.NOTHING_LOST: "what was accepted is durable, delivered or reported",
-    watch.ONE_EFFECT: "every message has one effect",
-    watch.NOTHING_UNSENT: "what is delivered was sent",
-    watch.ORACLE: "everybody gets what policy says, and no more",
-    watch.REVOKED: "nothing goes to or comes from who is revoked",
-    watch.NEVER_BACK: "numbers and versions never fall",
-    watch.RECEIPTED: "a receipt speaks of what is on disk",
-    watch.BOUNDS: "every queue keeps its bound",
-    watch.NO_REMAINS: "nothing runs on after the end",
-    watch.LIVELINESS: "once faults are over, all that was accepted settles in ten minutes",
-    _NOT_REPEATED: "one plan has one outcome",
-}

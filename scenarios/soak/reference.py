@@ -25,6 +25,7 @@ from sealing.keys import new_sign_pair, sign_pair_from_seed
 from sealing.statements import sign_bundle
 
 BEGIN_MS: Final = 1_800_000_000_000  # Unix ms at which every run begins
+BROKER: Final = "broker"  # among the owners of databases; all others are agencies
 _STATES: Final = ("BRN", "IDN", "KHM", "LAO", "MMR", "MYS", "PHL", "SGP", "THA", "TLS", "VNM")
 _STRAIT: Final = ("IDN", "MYS", "SGP", "THA")
 _BODIES: Final = ("rb-cert", "rb-fusion", "rb-piracy")

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from scenarios.enrolment import Community
 from scenarios.simulated_region import BROKER_DATABASE
-from scenarios.soak import ghost as watch
+from scenarios.soak import invariants as watch
 from scenarios.soak.ghost import Ghost
 from scenarios.soak.lives import BrokerLife, Life, NodeLife
 from scenarios.soak.plan import Plan

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 
 from policy.community import Community as Compiled
 from scenarios.simulated_region import BROKER_DATABASE, node_database
-from scenarios.soak import ghost as watch
+from scenarios.soak import invariants as watch
 from scenarios.soak.desks import Desks
-from scenarios.soak.ghost import Ghost, Tolerance, Violation
+from scenarios.soak.ghost import Ghost
+from scenarios.soak.invariants import Tolerance, Violation
 from scenarios.soak.lives import BrokerLife, Canary, Life, NodeLife, Surroundings
 from scenarios.soak.plan import Plan
-from scenarios.soak.reference import AGENCIES, BEGIN_MS, make_community
+from scenarios.soak.reference import AGENCIES, BEGIN_MS, BROKER, make_community
 from scenarios.soak.region import LOOK_S, Region
 from scenarios.soak.settling import LIVELY_S, settle
 from schemas.errors import LinkError, SimulationError, StoreError
@@ -149,9 +150,9 @@ class _Run:
     # Faults.
 
     def _gate(self, owner: str, moment: str) -> None:
-        life: Life = self._region.broker if owner == watch.BROKER else self._region.nodes[owner]
+        life: Life = self._region.broker if owner == BROKER else self._region.nodes[owner]
         if moment == "after-commit":
-            path = BROKER_DATABASE if owner == watch.BROKER else node_database(owner)
+            path = BROKER_DATABASE if owner == BROKER else node_database(owner)
             self._ghost.committed(owner, self._region.disk.connection(path))
         life.pass_point(moment)
 

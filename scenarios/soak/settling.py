@@ -4,7 +4,7 @@ import asyncio
 from typing import Final
 
 from scenarios.simulated_region import BROKER_DATABASE, node_database
-from scenarios.soak import ghost as watch
+from scenarios.soak import invariants as watch
 from scenarios.soak.region import LOOK_S, Region
 
 LIVELY_S: Final = 600  # virtual; accepted messages settle in ten minutes once faults have ended

@@ -12,7 +12,7 @@ import pytest
 
 from scenarios.soak.draw import draw_plan
 from scenarios.soak.fleet import cut_down, run_seed
-from scenarios.soak.ghost import ORACLE, Violation
+from scenarios.soak.invariants import ORACLE, Violation
 from scenarios.soak.plan import Plan, read_plan
 from scenarios.soak.run import run_plan
 from scenarios.soak.shrink import least, shrink

@@ -1,0 +1,224 @@
+"""The ghost's account of reports: released, admitted, decided, taken, receipted; each step against the one before.
+
+Policy is asked here by ``decide``, where nodes and router ask ``audience_mask``: two ways to the same answer.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from policy.community import Community
+from policy.decide import decide
+from policy.verdict import Action
+from scenarios.soak.ghost_community import Bundles
+from scenarios.soak.invariants import (
+    NOTHING_LOST,
+    NOTHING_UNSENT,
+    ONE_EFFECT,
+    ORACLE,
+    RECEIPTED,
+    REVOKED,
+    Tolerance,
+)
+from scenarios.soak.reference import BROKER
+from schemas.codec import read_shape
+from schemas.label import Label
+
+Broke = Callable[[int, str], None]
+"""Told which invariant does not hold, and in words; the first one counts."""
+
+
+@dataclass(slots=True)
+class Sent:
+    """A message of a report as its author's disk has it."""
+
+    author: str
+    at_ms: int
+    labels: dict[int, Label]
+    audiences: list[dict[str, int]] = field(default_factory=list)
+
+    def bits(self, reader: str) -> int:
+        """Return all portions that were ever released to a reader."""
+        bits = 0
+        for audience in self.audiences:
+            bits |= audience.get(reader, 0)
+        return bits
+
+
+class Reports:
+    """Every report of a run, as the databases of all its parties tell of it.
+
+    Args:
+        bundles: Who holds which bundle.
+        tolerance: What the plan makes legitimate.
+        broke: Told of what does not hold.
+        saw: Counts what was seen.
+    """
+
+    def __init__(self, bundles: Bundles, *, tolerance: Tolerance, broke: Broke, saw: Callable[[str], None]) -> None:
+        self._bundles = bundles
+        self._tolerance = tolerance
+        self.broke = broke
+        self.saw = saw
+        self._left_out: dict[str, dict[str, str]] = {}
+        self._meant: dict[str, tuple[str, ...]] = {}
+        self.sent: dict[str, Sent] = {}
+        self.accepted: set[str] = set()  # what a desk was told is accepted
+        self.settled: dict[tuple[str, str], list[str]] = {}  # (author, hid): verdicts as the author has them
+        self.admitted: dict[str, int] = {}
+        self.verified: dict[tuple[str, str], int] = {}  # (reader, hid): bits
+        self.rejected: set[tuple[str, str]] = set()
+        self.cancelled: set[tuple[str, str]] = set()
+        self.receipts: set[tuple[str, str, str]] = set()  # (author, hid, reader): delivered
+        self.doubled = 0  # effects that came a second time
+
+    # What nodes wrote.
+
+    def intended(self, agency: str, fields: dict[str, Any]) -> None:
+        """Take in for whom a desk means the report that it is about to release."""
+        self._left_out[agency], self._meant[agency] = fields["left_out"], tuple(fields["to"])
+
+    def released(self, author: str, at_ms: int, fields: dict[str, Any]) -> None:
+        """Take in a release, whose audience must be what policy says."""
+        hid, audience = fields["hid"], {reader: int(bits) for reader, bits in fields["audience"].items()}
+        sent = self.sent.get(hid)
+        if sent is None:
+            labels = {item["place"]: _label(item["label"]) for item in fields["portions"]}
+            sent = self.sent[hid] = Sent(author, at_ms, labels)
+        sent.audiences.append(audience)
+        community = self._bundles.of(author)
+        meant = self._meant.get(author) or tuple(agency.agency for agency in community.bundle.agencies)
+        left_out = self._left_out.get(author, {})
+        for reader in meant:
+            if reader == author or left_out.get(reader) == "KEY-EPOCH":
+                continue
+            bits = self._oracle(sent, author, reader, at_ms, community)
+            if bits != audience.get(reader, 0):
+                msg = f"{author} released {audience.get(reader, 0):b} of {hid} to {reader}; policy says {bits:b}"
+                self.broke(ORACLE, msg)
+        if not set(audience) <= set(meant):
+            self.broke(ORACLE, f"{author} released {hid} to {sorted(set(audience) - set(meant))}, who were not meant")
+
+    @staticmethod
+    def _oracle(sent: Sent, author: str, reader: str, at_ms: int, community: Community) -> int:
+        bits = 0
+        for place, label in sent.labels.items():
+            verdict = decide(
+                label, originator=author, recipient=reader, action=Action.RELEASE, at_ms=at_ms, community=community
+            )
+            bits |= int(verdict.permit) << place
+        return bits
+
+    def verdict(self, agency: str, stage: str, fields: dict[str, Any]) -> None:
+        """Take in a verdict as its author has it."""
+        hid = fields["hid"]
+        self.settled.setdefault((agency, hid), []).append(stage)
+        if stage == "accepted" and hid not in self.admitted:
+            self.broke(NOTHING_LOST, f"{agency} was told that {hid} is accepted; the router has no record of it")
+        if stage == "refused" and not self._tolerance.refusals:
+            self.broke(ORACLE, f"an honest message of {agency} was refused: {fields['code']} {fields['refusals']}")
+
+    def taken(self, reader: str, fields: dict[str, Any]) -> None:
+        """Take in what a reader has opened and written down: an effect."""
+        hid, bits = fields["hid"], int(fields["bits"])
+        before = self.verified.get((reader, hid), 0)
+        if before & bits:
+            self.doubled += 1
+            self.broke(ONE_EFFECT, f"{reader} took portions {before & bits:b} of {hid} a second time")
+        self.verified[reader, hid] = before | bits
+        sent = self.sent.get(hid)
+        if sent is None or sent.author != fields["originator"] or bits & ~sent.bits(reader):
+            self.broke(NOTHING_UNSENT, f"{reader} took {bits:b} of {hid}, which was never released to it")
+            return
+        for item in fields["portions"]:
+            if _label(item["label"]) != sent.labels[item["place"]]:
+                self.broke(NOTHING_UNSENT, f"{reader} has another label at place {item['place']} of {hid}")
+
+    def refused_by_reader(self, agency: str, fields: dict[str, Any]) -> None:
+        """Take in what a reader would not take."""
+        if fields["hid"] is not None:
+            self.rejected.add((agency, fields["hid"]))
+        if not self._tolerance.refusals:
+            self.broke(NOTHING_UNSENT, f"{agency} rejected what an honest agency sent: {fields['code']}")
+
+    def receipt(self, author: str, fields: dict[str, Any]) -> None:
+        """Take in a receipt as the author has it."""
+        hid, reader = fields["hid"], fields["reader"]
+        if not self.verified.get((reader, hid), 0) and (reader, hid) not in self.rejected:
+            self.broke(RECEIPTED, f"{author} holds a receipt of {reader} for {hid}, which that disk does not have")
+        if fields["status"] == "delivered":
+            self.receipts.add((author, hid, reader))
+
+    # What the router wrote.
+
+    def admit(self, hid: str, author: str, value: Any) -> None:
+        """Take in an admission, which must be of what its author released, and to whom."""
+        kind, _ref, _wraps, re_release, audience = value
+        self.admitted[hid] = self.admitted.get(hid, 0) + 1
+        named = {reader: int(bits) for reader, bits in audience}
+        struck = self._bundles.revoked & {author, *named}
+        if struck:
+            self.broke(REVOKED, f"{hid} was admitted after {', '.join(sorted(struck))} had been revoked")
+        if kind != "report":
+            return
+        sent = self.sent.get(hid)
+        if sent is None or sent.author != author or named not in sent.audiences:
+            self.broke(NOTHING_UNSENT, f"the router admitted {hid} of {author} with an audience that nobody released")
+        elif self.admitted[hid] > len(sent.audiences):
+            self.broke(ONE_EFFECT, f"the router admitted {hid} more often than it was released")
+        if not re_release and self.admitted[hid] > 1:
+            self.broke(ONE_EFFECT, f"the router admitted {hid} anew")
+
+    def decided(self, at_ms: int, author: str, value: Any) -> None:
+        """Take in a decision on one portion."""
+        _place, packed, permitted = value
+        label = read_shape(Label, packed)
+        community = self._bundles.of(BROKER)
+        for reader in permitted:
+            verdict = decide(
+                label, originator=author, recipient=reader, action=Action.RELEASE, at_ms=at_ms, community=community
+            )
+            if not verdict.permit:
+                self.broke(ORACLE, f"the router lets {reader} have {label.topic} of {author}; policy: {verdict.rule}")
+
+    def delivered(self, hid: str, reader: str) -> None:
+        """The router has an ack for it, so it takes it off the queue: the reader's disk must have dealt with it."""
+        sent = self.sent.get(hid)
+        if sent is not None and (reader, hid) not in self.rejected and (reader, hid) not in self.verified:
+            self.saw("acked before all its chunks came")
+
+    # At the end.
+
+    def unexplained(self) -> list[str]:
+        """Return what was accepted and has come to no end that anybody could see."""
+        missing: list[str] = []
+        for hid, sent in self.sent.items():
+            if sent.author in self._bundles.revoked_anywhere:
+                continue
+            verdicts = self.settled.get((sent.author, hid), [])
+            if len(verdicts) < len(sent.audiences):
+                missing.append(f"{sent.author} has {len(verdicts)} of {len(sent.audiences)} verdicts on {hid}")
+            if "accepted" not in verdicts:
+                continue
+            readers = dict.fromkeys(reader for audience in sent.audiences for reader in audience)
+            missing += [text for reader in readers if (text := self._unexplained_at(hid, sent, reader))]
+        missing += [f"{hid} was called accepted and is on no disk" for hid in sorted(self.accepted - set(self.sent))]
+        return missing
+
+    def _unexplained_at(self, hid: str, sent: Sent, reader: str) -> str:
+        if reader in self._bundles.revoked_anywhere or (reader, hid) in self.cancelled | self.rejected:
+            return ""
+        verdicts = self.settled.get((sent.author, hid), [])
+        if "refused" in verdicts and self._tolerance.refusals:
+            return ""
+        if self.verified.get((reader, hid), 0) != sent.bits(reader):
+            held = self.verified.get((reader, hid), 0)
+            return f"{reader} holds {held:b} of {hid} where {sent.bits(reader):b} was accepted"
+        if (sent.author, hid, reader) not in self.receipts and not self._tolerance.refusals:
+            return f"{sent.author} has no receipt of {reader} for {hid}"
+        return ""
+
+
+def _label(fields: dict[str, Any]) -> Label:
+    values = (fields[name] for name in Label._fields)
+    return Label._make(tuple(value) if isinstance(value, list) else value for value in values)
