@@ -131,7 +131,12 @@ class NodeActs:
         await self._turns.run(lambda: self._note(stage, **fields))
 
     async def _send(self, send: Callable[[], Released]) -> Released:
-        return await self._turns.run(send, then=self._count_released)
+        def committed() -> Released:
+            released = send()
+            self.store.passing("send.2")
+            return released
+
+        return await self._turns.run(committed, then=self._count_released)
 
     def _count_released(self, released: Released) -> None:
         if released.hid is not None:

@@ -171,6 +171,7 @@ class Incoming:
         match judged:
             case Accepted():
                 self._accepted(judged, effects, moment)
+                self._store.passing("recv.1")
             case Rejected():
                 hid = judged.hid.hex() if judged.hid is not None else None
                 self._write("rejected", moment, hid=hid, code=judged.code, stage_failed=judged.stage)
@@ -255,6 +256,7 @@ class Incoming:
                         bits=item.bits,
                         reported_ms=item.at,
                     )
+                    self._store.passing("send.4")
 
     def _recalled(self, accepted: Accepted, moment: Moment) -> None:
         ref = accepted.header.ref
@@ -275,6 +277,7 @@ class Incoming:
         if not self._store.settle(verdict.hid, verdict.wraps_hash, state=verdict.outcome, code=verdict.code):
             return
         effects.settled += 1
+        self._store.passing("send.4")
         self._witnessing.promised(verdict.router, machine_ms=moment.machine_ms)
         if verdict.outcome == "accepted":
             self._write("accepted", moment, hid=verdict.hid.hex())

@@ -21,6 +21,7 @@ from agencies.turns import DiskTurns
 from schemas.bundle import TrustRoot
 from schemas.errors import LinkError, RemoteError, SandiwaraError
 from schemas.frames import (
+    Ack,
     Announcement,
     DownMessage,
     EnvelopeMessage,
@@ -244,10 +245,15 @@ class Node(NodeActs):
             self._writing = True
             self._wake.clear()
             while messages := await self._take_messages():
+                kinds = {type(message) for message in messages}
                 for frame in gather_frames(messages):
+                    if Ack in kinds:
+                        self.store.passing("recv.3")
                     self._handing = True
                     await link.send(frame)
                     self._handing = False
+                    if EnvelopeMessage in kinds:
+                        self.store.passing("send.3")
             self._writing = False
 
     async def _take_messages(self) -> list[UpMessage]:
@@ -304,9 +310,13 @@ class Node(NodeActs):
                 await self._took(tuple(messages))
 
     async def _took(self, messages: tuple[DownMessage, ...]) -> None:
-        await self._turns.run(
-            lambda: self._incoming.take(messages, self._moment()), then=lambda effects: self._follow(messages, effects)
-        )
+        def take() -> Effects:
+            effects = self._incoming.take(messages, self._moment())
+            if effects.arrivals:
+                self.store.passing("recv.2")
+            return effects
+
+        await self._turns.run(take, then=lambda effects: self._follow(messages, effects))
 
     def _follow(self, messages: tuple[DownMessage, ...], effects: Effects) -> None:
         """Do what follows from a frame that is on disk: also where the link has ended meanwhile."""
@@ -346,7 +356,10 @@ class Node(NodeActs):
 
     def _send_receipts(self) -> int | None:
         """Put receipts into the outbox; returns how many releases wait in it then, or None if there were none."""
-        return self.store.waiting_count() if self._outgoing.send_receipts(self._moment()) else None
+        if not self._outgoing.send_receipts(self._moment()):
+            return None
+        self.store.passing("send.2")
+        return self.store.waiting_count()
 
     def _count_unsettled(self, waiting: int | None) -> None:
         self._unsettled = self._unsettled if waiting is None else waiting

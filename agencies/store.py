@@ -23,7 +23,7 @@ from sealing.opening import Content, OpenedPortion, read_content
 from transport.disk import Database, open_database
 
 APPLICATION_ID: Final = 0x53574E31  # "SWN1"
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 _EPOCHS_KEPT: Final = 4  # of one agency's box keys, as many as a directory keeps; else they could fill the disk
 _RECALLED_UNSEEN: Final = ""  # the kind of an inbox row that keeps a recall whose message has not come
 
@@ -33,8 +33,11 @@ CREATE TABLE bundle(version INTEGER PRIMARY KEY, signed BLOB NOT NULL);
 CREATE TABLE sealed(hid BLOB PRIMARY KEY, kind TEXT NOT NULL, header BLOB NOT NULL, packed BLOB NOT NULL,
     exp INTEGER NOT NULL);
 CREATE TABLE outbox(number INTEGER PRIMARY KEY, hid BLOB NOT NULL, wraps_hash BLOB NOT NULL, envelope BLOB,
-    readers BLOB NOT NULL, state TEXT NOT NULL, code TEXT, UNIQUE(hid, wraps_hash));
+    readers BLOB NOT NULL, state TEXT NOT NULL, code TEXT, kind TEXT NOT NULL, subject BLOB NOT NULL,
+    exp INTEGER NOT NULL, due INTEGER, overdue INTEGER NOT NULL DEFAULT 0, UNIQUE(hid, wraps_hash));
 CREATE INDEX outbox_waiting ON outbox(number) WHERE state = 'waiting';
+CREATE INDEX outbox_due ON outbox(due) WHERE due NOTNULL;
+CREATE INDEX outbox_overdue ON outbox(subject) WHERE overdue = 1;
 CREATE TABLE sequence(reader TEXT PRIMARY KEY, next INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE returned(reader TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(reader, seq)) WITHOUT ROWID;
 CREATE TABLE inbox(hid BLOB PRIMARY KEY, originator TEXT NOT NULL, kind TEXT NOT NULL, ref BLOB, ts INTEGER NOT NULL,
@@ -81,6 +84,7 @@ class NodeStore(Outbox):
         super().__init__(database.connection)
         self.agency = agency
         self._database = database
+        self.passing = database.passing
         self.journal = Journal(self._sql)
         # Asked for every arrival, so they are remembered: numbers by name, those of them that the transaction at hand
         # has yet to write, and the highest sequence number of each originator.
@@ -349,10 +353,14 @@ class NodeStore(Outbox):
         return self._sql.execute("SELECT 1 FROM owed LIMIT 1").fetchone() is not None
 
     def keep_receipt(self, hid: bytes, reader: str, *, status: str, bits: int, at: int) -> bool:
-        """Keep a receipt; False if the same one was kept before."""
+        """Keep a receipt; False if it says nothing of any portion that was not said before."""
         return bool(
             self._sql.execute(
-                "INSERT OR IGNORE INTO receipt VALUES (?, ?, ?, ?, ?) RETURNING 1", (hid, reader, status, bits, at)
+                "INSERT INTO receipt VALUES (?, ?, ?, ?, ?)"
+                # A portion in chunks is delivered, and receipted, after the rest of its message.
+                " ON CONFLICT(hid, reader, status) DO UPDATE SET bits = bits | excluded.bits"
+                " WHERE bits != bits | excluded.bits RETURNING 1",
+                (hid, reader, status, bits, at),
             ).fetchone()
         )
 

@@ -105,6 +105,7 @@ class Router:
     def __init__(self, *, core: RouterCore, store: Store, limits: QuotaLimits) -> None:
         self._core = core
         self._store = store
+        self.passing = store.passing
         self._log = store.begin_log(router=core.identity.router, signer=core.identity.signer)
         self._limits = limits
         self._feeds: dict[str, Feed] = {}
@@ -134,14 +135,29 @@ class Router:
                     self._feeds[reader].end_burst()
                 self._store.write_feeds([(reader, self._feeds[reader].next_dseq) for reader in sorted(dirty)])
                 at_once = any(isinstance(arrival, CheckpointDue) for arrival in arrivals)
-                self._log.sign_due(now_ms=now_ms, at_once=at_once)
+                signed = self._sign_due(now_ms=now_ms, at_once=at_once)
                 self._witnesses.show(outcome.send)
+                if outcome.decided:
+                    self.passing("route.1")
         except StoreError:
             self._forget_feeds()
             self._witnesses.forget_all()
             raise
+        if outcome.decided:
+            self.passing("route.3")
+        if signed:
+            self.passing("audit.2")
         outcome.log_fault = self._log.take_fault()
         return outcome
+
+    def _sign_due(self, *, now_ms: int, at_once: bool) -> bool:
+        """Sign a checkpoint if one is due; tells whether one was."""
+        before = self._log.signed_size
+        self._log.sign_due(now_ms=now_ms, at_once=at_once)
+        if self._log.signed_size == before:
+            return False
+        self.passing("audit.1")
+        return True
 
     def idle(self) -> bool:
         """Tell whether nothing is queued for any reader that is connected."""
@@ -255,6 +271,7 @@ class Router:
         rows = self._store.write_admitted(admitted, at=now_ms)
         ready: list[Waiting] = []
         for row, queued in zip(rows, admitted.rows, strict=True):
+            self.passing("route.2")
             reader = row.reader
             self._queued[reader] = self._queued.get(reader, 0) + 1
             feed = self._feed(reader)

@@ -224,6 +224,7 @@ class BrokerService:
                     log.warning("session.slow", extra={"agency": agency})
                     attachment.close(_CLOSE_QUOTA)
                     break
+            self._router.passing("route.4")
         for agency in outcome.closes:
             attachment = self._attachments.get(agency)
             if attachment is not None:

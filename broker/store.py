@@ -80,6 +80,7 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.passing = database.passing
         self._sql = database.connection
         self.holdings = Holdings(database)
         self._cutters: dict[int, Cutter] = {}

@@ -13,13 +13,20 @@ from pathlib import Path
 from typing import Final
 
 from schemas.errors import StoreError
+from transport.failpoints import Passing, pass_by
 
 _RESTORE: Final = "restore the folder from a copy, or move the file away to begin anew"
 _JOURNAL_BYTES_MAX: Final = 16 * 1024 * 1024
 
 
 class Database:
-    """One open database file, its lock, and transactions on it."""
+    """One open database file, its lock, and transactions on it.
+
+    Attributes:
+        passing: Told of each point of ``transport.failpoints`` that the owner comes to.
+    """
+
+    passing: Passing = staticmethod(pass_by)
 
     def __init__(self, connection: sqlite3.Connection, path: Path, lock: int) -> None:
         self.connection = connection
