@@ -8,18 +8,22 @@ router's log, frames, bounds.
 import hashlib
 import json
 import sqlite3
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 from policy.community import Community
 from scenarios.soak.ghost_community import Bundles
+from scenarios.soak.ghost_log import LogWatch
 from scenarios.soak.ghost_reports import Reports, Sent
+from scenarios.soak.ghost_wire import WireWatch
 from scenarios.soak.invariants import NEVER_BACK, ORACLE, REVOKED, Tolerance, Violation
 from scenarios.soak.reference import BROKER
 from schemas.codec import unpack
-from schemas.frames import Delivery, read_down_frame
 from schemas.limits import FRAME_BYTES_MAX
-from sealing.received import read_envelope
+from transport.seeded import stream
+
+_RECORD: Final = "SELECT number, at, stage, hid, agency, body FROM record WHERE number > ?"
+_JOURNAL: Final = "SELECT number, at_ms, machine_ms, stage, fields FROM journal WHERE number > ?"
 
 
 class Ghost:
@@ -29,19 +33,28 @@ class Ghost:
         community: The bundle compiled for the ghost alone.
         tolerance: What the plan makes legitimate.
         now_ms: Virtual time.
+        router: The router's public sign key.
+        seed: Of the run; decides whose keys a frame is tried with.
     """
 
-    def __init__(self, community: Community, *, tolerance: Tolerance, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, community: Community, *, tolerance: Tolerance, now_ms: Callable[[], int], router: bytes, seed: int
+    ) -> None:
         self._tolerance = tolerance
         self._now_ms = now_ms
         self._rows: dict[str, int] = {}  # rows seen of each journal and of the record
         self._numbers: dict[tuple[str, str], int] = {}  # whatever may never fall
+        self._changes: dict[sqlite3.Connection, int] = {}  # so that a commit of nothing is not looked at
         self._trace = hashlib.blake2b(digest_size=16)
         self.lines: list[str] | None = None  # the trace in words, where it is asked for
         self.violation: Violation | None = None
         self.sometimes: dict[str, int] = {}
         self._bundles = Bundles(community)
         self.reports = Reports(self._bundles, tolerance=tolerance, broke=self.broke, saw=self.saw)
+        self.log = LogWatch(public=router, bundles=self._bundles, chance=stream(seed, "ghost log"), broke=self.broke)
+        self.wire = WireWatch(
+            self.reports, self._bundles, chance=stream(seed, "ghost wire"), honest=not tolerance.lying
+        )
 
     @property
     def accepted(self) -> set[str]:
@@ -79,18 +92,24 @@ class Ghost:
         """Return what was accepted and has come to no end that anybody could see."""
         return self.reports.unexplained()
 
+    def frame_down(self, agency: str, frame: bytes) -> None:
+        """See a frame that the broker sends."""
+        self.wire.frame_down(agency, frame)
+
+    def finish(self) -> None:
+        """Look at what can be judged only once a run is over."""
+        self.log.finish()
+
     # What became durable.
 
     def committed(self, owner: str, sql: sqlite3.Connection) -> None:
         """Take in what a commit added."""
+        if sql.total_changes == self._changes.get(sql):
+            return
+        self._changes[sql] = sql.total_changes
         seen = self._rows.get(owner, 0)
-        if owner == BROKER:
-            rows = sql.execute("SELECT number, at, stage, hid, agency, body FROM record WHERE number > ?", (seen,))
-            taken: Iterable[tuple[Any, ...]] = rows.fetchall()
-        else:
-            rows = sql.execute("SELECT number, at_ms, machine_ms, stage, fields FROM journal WHERE number > ?", (seen,))
-            taken = rows.fetchall()
-        for row in taken:
+        query = _RECORD if owner == BROKER else _JOURNAL
+        for row in sql.execute(query, (seen,)).fetchall():
             seen += 1
             if row[0] != seen:
                 self.broke(NEVER_BACK, f"{owner}: entry {row[0]} stands where {seen} is due")
@@ -101,6 +120,10 @@ class Ghost:
                 self._journal(owner, row[1], row[3], json.loads(row[4]))
         self._rows[owner] = seen
         self._watch_numbers(owner, sql)
+        if owner == BROKER:
+            self.log.committed(sql)
+        else:
+            self.log.witnessed(owner, sql)
 
     def _note(self, owner: str, row: tuple[Any, ...]) -> None:
         line = f"{self._now_ms()} {owner} {row!r}"
@@ -172,16 +195,3 @@ class Ghost:
                     self.reports.cancelled.add((agency, hid.hex()))
             case _:
                 pass
-
-    # What is sent.
-
-    def frame_down(self, agency: str, frame: bytes) -> None:
-        """See a frame that the broker sends; nothing with content may go to or come from who is revoked."""
-        if not self._bundles.revoked:
-            return
-        for message in read_down_frame(frame):
-            if not isinstance(message, Delivery) or not message.envelope:
-                continue
-            originator = read_envelope(message.envelope).originator
-            if self._bundles.revoked & {agency, originator}:
-                self.broke(REVOKED, f"delivery {message.dseq} of {originator} went to {agency} after a revocation")

@@ -26,6 +26,14 @@ class Bundles:
         """Return what a node or the broker judges by."""
         return self._communities[self._held.get(owner, 1)]
 
+    def lost(self, before: int, version: int) -> list[str]:
+        """Return the agencies that a version no longer calls active and the one before it did, in order."""
+        then, now = (
+            {item.agency for item in self._communities[held].bundle.agencies if item.status == "active"}
+            for held in (before, version)
+        )
+        return sorted(then - now)
+
     def install(self, owner: str, version: int) -> int:
         """Take in that somebody judges by this version from now on; returns the version before."""
         before = self._held.get(owner, 1)

@@ -54,6 +54,7 @@ class Tolerance:
 
     skewed: bool
     revoking: bool
+    lying: bool = False  # the router is hostile: what it does must be noticed, and cannot be prevented
 
     @property
     def refusals(self) -> bool:

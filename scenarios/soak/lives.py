@@ -64,6 +64,7 @@ class Surroundings:
     clock: Clock
     canary: Canary | None
     saw: Callable[[str], None]
+    keys: Callable[[KeyRing], None]  # told of every key ring before it is used
 
 
 class Life(ABC):
@@ -188,6 +189,7 @@ class NodeLife(Life):
         return read_bundle(kept, root=community.root, now_ms=self.clock.now_ms())
 
     def _keep_keys(self, ring: KeyRing) -> None:
+        self.around.keys(ring)
         self._ring = ring
 
     def _arrived(self, end: asyncio.Future[bool], arrival: Arrival) -> None:

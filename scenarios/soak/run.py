@@ -74,6 +74,7 @@ class _Run:
         remains = sorted(task.get_name() for task in asyncio.all_tasks() - {asyncio.current_task()})
         if remains:
             self._ghost.broke(watch.NO_REMAINS, f"still running at the end: {', '.join(remains[:8])}")
+        self._ghost.finish()
         self._region.disk.close()
         loop = running_simulation()
         sometimes = self._ghost.sometimes | {f"fault {kind}": count for kind, count in self._faults.fired.items()}
@@ -101,6 +102,8 @@ class _Run:
                 skewed=any(isinstance(fault, ClockSkew) for fault in plan.faults), revoking=bool(plan.revocations)
             ),
             now_ms=lambda: loop.now_us() // 1_000,
+            router=community.router.public,
+            seed=plan.seed,
         )
         self._ghost.lines = [] if self._keep_lines else None
         net = SimNet(self._course)
@@ -123,7 +126,7 @@ class _Run:
         region = self._region
         around = Surroundings(
             seed=self._plan.seed, community=region.community, disk=region.disk, net=region.net, executor=executor,
-            clock=LoopClock(BEGIN_MS), canary=self._canary, saw=self._ghost.saw,
+            clock=LoopClock(BEGIN_MS), canary=self._canary, saw=self._ghost.saw, keys=self._ghost.wire.learn_keys,
         )  # fmt: skip
         region.broker = BrokerLife(around)
         region.nodes = {agency: NodeLife(agency, around, on_arrival=self._desks.arrived) for agency in AGENCIES}
