@@ -59,6 +59,18 @@ def _add_audit(parser: argparse.ArgumentParser) -> None:
     add_password(parser)
 
 
+def _add_policy(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", metavar="ACTION", choices=("diff",), help="diff: what other rules would have done")
+    parser.add_argument("old", metavar="OLD", help="the rules that held: a pack, or a region's file 'bundle'")
+    parser.add_argument("new", metavar="NEW", help="the rules that are proposed, likewise")
+    parser.add_argument(
+        "--log",
+        metavar="DIR",
+        required=True,
+        help="what was sent: the folder of a play, or of a region with its broker",
+    )
+
+
 def _add_schemas(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="DIR", help="where the files go; made if need be")
 
@@ -189,6 +201,19 @@ _COMMANDS: Final = (
         examples=("sandiwara log region-a", "sandiwara log region-a --hid 3fa9 --json"),
         module="console.log",
         add_arguments=add_log,
+    ),
+    Command(
+        name="policy",
+        summary="show what a change of the rules would have done to what was sent",
+        description="Decide every portion that was released once more, as of its own time, by the rules that held and\n"
+        "by those that are proposed: who would have got what, who would not, and by which rule. Ends with 1 if any\n"
+        "past report would have gone elsewhere.",
+        examples=(
+            "sandiwara policy diff strait-lantern my-lantern --log out/demo",
+            "sandiwara policy diff region-a/broker/bundle proposed/bundle --log region-a --json",
+        ),
+        module="console.policy",
+        add_arguments=_add_policy,
     ),
     Command(
         name="audit",

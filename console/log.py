@@ -35,16 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     if len(wanted) > _HID_CHARS or not set(wanted) <= set("0123456789abcdef"):
         msg = f"--hid: '{arguments.hid[:70]}' is no beginning of a report's id"
         raise UsageError(msg, remedy="give some of its hexadecimal digits")
-    folder = broker_folder(Path(arguments.folder))
-    with _reading(folder / BROKER_DATABASE) as store:
-        try:
-            records = [RecordRow(*row) for row in store.records()]
-            bundles = store.holdings.bundles()
-        except sqlite3.Error as error:
-            msg = f"{folder / BROKER_DATABASE} cannot be read: {error}"
-            raise StoreError(msg, remedy="restore the folder from a copy") from error
-    communities = _communities(folder, bundles, records)
-    releases = RouterLog(communities).read(records) if communities else ()
+    releases, communities = read_releases(Path(arguments.folder))
     shown = [
         release
         for release in releases
@@ -59,6 +50,25 @@ def run(arguments: argparse.Namespace) -> int:
     if not shown:
         screen.print(plain("The record holds no such report." if wanted else "The record holds no report yet."))
     return 0
+
+
+def read_releases(region: Path) -> tuple[tuple[LoggedRelease, ...], dict[int, Community]]:
+    """Return what a region's broker decided, oldest first, and by bundle version the communities it decided by.
+
+    Raises:
+        InputError: If the folder holds no broker's part, or a bundle of another region.
+        StoreError: If the database cannot be read.
+    """
+    folder = broker_folder(region)
+    with _reading(folder / BROKER_DATABASE) as store:
+        try:
+            records = [RecordRow(*row) for row in store.records()]
+            bundles = store.holdings.bundles()
+        except sqlite3.Error as error:
+            msg = f"{folder / BROKER_DATABASE} cannot be read: {error}"
+            raise StoreError(msg, remedy="restore the folder from a copy") from error
+    communities = _communities(folder, bundles, records)
+    return RouterLog(communities).read(records) if communities else (), communities
 
 
 @contextmanager
