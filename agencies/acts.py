@@ -5,14 +5,16 @@ What moves the frames is in agencies/node.py; between the two stand the outbox, 
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from agencies.core import NodeCore
 from agencies.drafts import Draft, Why, WorkflowDraft
 from agencies.incoming import Incoming
 from agencies.lookups import KeyLookups
+from agencies.notices import Notice
 from agencies.outgoing import Moment, Outgoing, Released
+from agencies.receipts import Looked, ReceiptWatch
 from agencies.store import HeldPortion, NodeStore
 from agencies.turns import DiskTurns
 from schemas.bundle import TrustRoot
@@ -36,6 +38,8 @@ class NodeActs:
         entropy: Where keys and salts come from.
         key_wait_s: How long box keys that were looked up are waited for.
         key_absent_s: How long a reader that had none is not looked up again.
+        receipt_due_ms: How long a receipt is waited for, by precedence.
+        on_notice: Told of what is overdue, expired or refused, and of a full disk; must not block.
     """
 
     def __init__(
@@ -50,12 +54,16 @@ class NodeActs:
         entropy: Entropy,
         key_wait_s: float,
         key_absent_s: float,
+        receipt_due_ms: Mapping[str, int],
+        on_notice: Callable[[Notice], None],
     ) -> None:
         self.agency = core.agency
         self.core = core
         self.store = store
-        self._outgoing = Outgoing(core=core, store=store, entropy=entropy)
+        self._outgoing = Outgoing(core=core, store=store, entropy=entropy, receipt_due_ms=receipt_due_ms)
+        self._watch = ReceiptWatch(core=core, store=store)
         self._incoming = Incoming(core=core, store=store, root=root)
+        self._on_notice = on_notice
         self._turns = turns
         self._clock = clock
         self._machine_clock = machine_clock
@@ -73,6 +81,7 @@ class NodeActs:
         self._owing = asyncio.Event()
         self._linked = asyncio.Event()
         self._unsettled = store.waiting_count()  # releases without a verdict
+        self.receipts_due_ms = store.earliest_due()  # when a receipt or a verdict is next due, Unix ms
 
     async def release(self, draft: Draft) -> Released:
         """Release a draft to its audience; returns once it is on disk.
@@ -126,6 +135,20 @@ class NodeActs:
         """Return everybody to whom a message of ours was released and accepted, with the bits."""
         return await self._turns.run(lambda: self.store.released_to(hid))
 
+    async def look_for_overdue(self) -> None:
+        """Tell the desk of receipts that are overdue by now, and of what has expired.
+
+        A node with a link looks by itself, by real time; in an exercise it is told to, by the exercise's.
+        """
+        while self.receipts_due_ms is not None and self.receipts_due_ms <= self._clock.now_ms():
+            await self._turns.run(lambda: self._watch.look(self._moment()), then=self._tell_looked)
+
+    def _tell_looked(self, looked: Looked) -> None:
+        self.receipts_due_ms = looked.next_ms
+        self._unsettled -= looked.expired
+        for notice in looked.notices:
+            self._on_notice(notice)
+
     async def note(self, stage: str, **fields: object) -> None:
         """Write an entry of the desk's own into the journal."""
         await self._turns.run(lambda: self._note(stage, **fields))
@@ -141,7 +164,13 @@ class NodeActs:
     def _count_released(self, released: Released) -> None:
         if released.hid is not None:
             self._unsettled += 1
+            self._expect(released.due_ms)
             self._wake.set()
+
+    def _expect(self, due_ms: int | None) -> None:
+        """Look for receipts at this time at the latest."""
+        if due_ms is not None:
+            self.receipts_due_ms = min(due_ms, self.receipts_due_ms or due_ms)
 
     def _ask(self, lookup: Lookup) -> bool:
         if not self._linked.is_set():

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, assert_never
 
 from agencies.core import NodeCore
+from agencies.notices import Notice
+from agencies.outbox import UNRECEIPTED_KINDS
 from agencies.outgoing import Moment, describe
+from agencies.receipts import ReceiptWatch
 from agencies.state import Accepted, Duplicate, HeldMessage, Rejected
 from agencies.store import NodeStore
 from agencies.witness import Witnessing
@@ -53,13 +56,14 @@ class Arrival:
 
 @dataclass(slots=True)
 class Effects:
-    """What follows from a frame: replies to send, news for the desk, verdicts that came, and whether to resume anew.
+    """What follows from a frame: replies, news and notices for the desk, verdicts that came, whether to resume anew.
 
     ``awaiting`` is how many large portions still wait for chunks, or None where the frame changed nothing about it.
     """
 
     replies: list[UpMessage] = field(default_factory=list)
     arrivals: list[Arrival] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
     settled: int = 0
     owed: bool = False
     resume: bool = False
@@ -75,6 +79,7 @@ class Incoming:
         self._core = core
         self._store = store
         self._root = root
+        self._watch = ReceiptWatch(core=core, store=store)
         self._resuming = False
         self._witnessing = Witnessing(core=core, table=store.witness, journal=store.journal)
 
@@ -194,7 +199,7 @@ class Incoming:
             if header.kind != "receipt":
                 self._owe(accepted.originator, hid, 1 << item.place, "misreleased", moment)
         if header.kind == "receipt":
-            self._receipts(accepted, moment)
+            self._receipts(accepted, effects, moment)
             return
         if header.kind == "recall":
             self._recalled(accepted, moment)
@@ -235,27 +240,28 @@ class Incoming:
         topics = tuple(sorted({labels[place].topic for place, _ in arrival.contents}))
         effects.arrivals.append(replace(arrival, topics=topics))
 
-    def _receipts(self, accepted: Accepted, moment: Moment) -> None:
+    def _receipts(self, accepted: Accepted, effects: Effects, moment: Moment) -> None:
         for portion in accepted.portions:
             if not isinstance(portion.content, ReceiptContent):
                 continue
             for item in portion.content.items:
                 # A receipt counts from an agency to which this was released, and from nobody else.
-                offered = self._store.offered_to(item.hid).get(accepted.originator)
+                reader = accepted.originator
+                offered = self._store.offered_to(item.hid).get(reader)
+                overdue = self._watch.overdue_from(item.hid, reader)
                 if offered is None or item.bits & ~offered:
                     self._write("rejected", moment, hid=accepted.hid.hex(), code="REFERENCE", stage_failed="policy")
-                elif self._store.keep_receipt(
-                    item.hid, accepted.originator, status=item.status, bits=item.bits, at=item.at
-                ):
+                elif self._store.keep_receipt(item.hid, reader, status=item.status, bits=item.bits, at=item.at):
                     self._write(
                         "receipt",
                         moment,
                         hid=item.hid.hex(),
-                        reader=accepted.originator,
+                        reader=reader,
                         status=item.status,
                         bits=item.bits,
                         reported_ms=item.at,
                     )
+                    effects.notices += self._watch.settle_late(overdue, reader, moment)
                     self._store.passing("send.4")
 
     def _recalled(self, accepted: Accepted, moment: Moment) -> None:
@@ -274,9 +280,10 @@ class Incoming:
         except RemoteError as error:
             self._write("rejected", moment, hid=None, code=error.code, stage_failed=error.stage)
             return
-        if not self._store.settle(verdict.hid, verdict.wraps_hash, state=verdict.outcome, code=verdict.code):
+        settled = self._store.settle(verdict.hid, verdict.wraps_hash, state=verdict.outcome, code=verdict.code)
+        if settled is None:
             return
-        effects.settled += 1
+        effects.settled += settled.when == "now"
         self._store.passing("send.4")
         self._witnessing.promised(verdict.router, machine_ms=moment.machine_ms)
         if verdict.outcome == "accepted":
@@ -287,6 +294,17 @@ class Incoming:
             for item in verdict.refusals
         ]
         self._write("refused", moment, hid=verdict.hid.hex(), code=verdict.code, refusals=refusals)
+        if settled.kind not in UNRECEIPTED_KINDS:
+            effects.notices.append(
+                Notice(
+                    word="refused",
+                    at_ms=moment.at_ms,
+                    hid=verdict.hid,
+                    kind=settled.kind,
+                    readers=tuple(dict.fromkeys(item.reader for item in verdict.refusals)),
+                    code=verdict.code or "",
+                )
+            )
 
     def _wants(self, hid: bytes, place: int) -> list[UpMessage]:
         pending = self._store.pending(hid, place)

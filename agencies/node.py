@@ -7,15 +7,16 @@ again at the last delivery that this node holds.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from agencies.acts import NodeActs
 from agencies.core import NodeCore
 from agencies.incoming import Arrival, Effects, readmit
+from agencies.notices import Notice
 from agencies.store import NodeStore
 from agencies.turns import DiskTurns
 from schemas.bundle import TrustRoot
@@ -30,7 +31,7 @@ from schemas.frames import (
     gather_frames,
     read_down_frame,
 )
-from schemas.limits import BOX_EPOCH_OVERLAP_MS, DELIVERY_WINDOW, RECEIPT_GATHER_MS
+from schemas.limits import BOX_EPOCH_OVERLAP_MS, DELIVERY_WINDOW, RECEIPT_DUE_MS, RECEIPT_GATHER_MS
 from sealing.directory import announce
 from sealing.entropy import Entropy
 from sealing.keyfile import KeyRing
@@ -49,12 +50,15 @@ class NodeTimings:
     """How long a node waits for what, in seconds of real time."""
 
     verdict_s: float = 10.0  # then the outbox is sent again; the router gives the same verdict twice
+    verdict_most_s: float = 60.0  # to which that grows while none comes, so that a healed region makes no storm
     keys_s: float = 1.0  # for box keys that were looked up; readers without one are left out, and the author told
     keys_unknown_s: float = 30.0  # how long a reader that had none is not looked up again
     retry_least_s: float = 0.05
     retry_most_s: float = 5.0
     receipt_gather_s: float = RECEIPT_GATHER_MS / 1000
     heartbeat_s: float = 30.0
+    receipts_look_s: float = 10.0  # how often overdue receipts are looked for; a look at none costs nothing
+    receipt_due_ms: Mapping[str, int] = field(default_factory=lambda: RECEIPT_DUE_MS)  # by precedence
 
 
 class Node(NodeActs):
@@ -71,6 +75,7 @@ class Node(NodeActs):
         entropy: Where keys and salts come from.
         on_arrival: Told of everything new, after it is on disk; must not block.
         keep_keys: Writes the key file after a rotation; runs on ``disk``.
+        on_notice: Told of what is overdue, expired or refused, and of a full disk; must not block.
         timings: How long to wait.
     """
 
@@ -87,6 +92,7 @@ class Node(NodeActs):
         entropy: Entropy,
         on_arrival: Callable[[Arrival], None],
         keep_keys: Callable[[KeyRing], None],
+        on_notice: Callable[[Notice], None] = lambda _notice: None,
         timings: NodeTimings | None = None,
     ) -> None:
         super().__init__(
@@ -99,6 +105,8 @@ class Node(NodeActs):
             entropy=entropy,
             key_wait_s=(timings or NodeTimings()).keys_s,
             key_absent_s=(timings or NodeTimings()).keys_unknown_s,
+            receipt_due_ms=(timings or NodeTimings()).receipt_due_ms,
+            on_notice=on_notice,
         )
         self._connect = connect
         self._entropy = entropy
@@ -124,6 +132,7 @@ class Node(NodeActs):
             kept = [
                 tasks.create_task(self._keep_linked(), name=f"{self.agency}-link"),
                 tasks.create_task(self._keep_receipting(), name=f"{self.agency}-receipts"),
+                tasks.create_task(self._keep_looking(), name=f"{self.agency}-overdue"),
             ]
             try:
                 yield
@@ -275,16 +284,25 @@ class Node(NodeActs):
         return [EnvelopeMessage("envelope", row.envelope) for row in rows]
 
     async def _watch_verdicts(self) -> None:
-        """Send again what has had no verdict for a while: it was over a quota, and no verdict says so."""
+        """Send again what has had no verdict for a while: it was over a quota, and no verdict says so.
+
+        Never more than a window of it at a time, and ever more seldom while nothing is answered.
+        """
         overdue = 0
+        wait_s = self._timings.verdict_s
         while True:
-            await asyncio.sleep(self._timings.verdict_s)
+            await asyncio.sleep(wait_s)
             waiting = await self._turns.run(lambda: self.store.waiting(after=0, limit=1))
             oldest = waiting[0].number if waiting and waiting[0].number <= self._sent else 0
             if oldest and oldest == overdue:
                 log.warning("verdict.overdue", extra={"agency": self.agency, "releases": self._in_flight})
                 self._sent = self._in_flight = 0
                 self._wake.set()
+                # Jitter, so that nodes that lost their router together do not all come back to it in one instant.
+                grown_s = wait_s * (1.5 + self._entropy.take(1)[0] / 255)
+                wait_s = min(grown_s, max(self._timings.verdict_most_s, self._timings.verdict_s))
+            else:
+                wait_s = self._timings.verdict_s
             overdue = oldest
 
     async def _read_frames(self, link: Link) -> None:
@@ -334,6 +352,8 @@ class Node(NodeActs):
         self._wake.set()
         for arrival in effects.arrivals:
             self._on_arrival(arrival)
+        for notice in effects.notices:
+            self._on_notice(notice)
 
     async def _beat(self) -> None:
         while True:
@@ -345,6 +365,11 @@ class Node(NodeActs):
             # A receipt may have had to wait for a key, or for this node's clock to be set right: nothing else tells.
             self._owing.set()
 
+    async def _keep_looking(self) -> None:
+        while True:
+            await self.look_for_overdue()
+            await asyncio.sleep(self._timings.receipts_look_s)
+
     async def _keep_receipting(self) -> None:
         while True:
             await self._owing.wait()
@@ -354,15 +379,17 @@ class Node(NodeActs):
             while await self._turns.run(self._send_receipts, then=self._count_unsettled) is not None:
                 self._wake.set()
 
-    def _send_receipts(self) -> int | None:
-        """Put receipts into the outbox; returns how many releases wait in it then, or None if there were none."""
+    def _send_receipts(self) -> tuple[int, int | None] | None:
+        """Put receipts into the outbox; returns how many releases wait in it then and when the first of all is due."""
         if not self._outgoing.send_receipts(self._moment()):
             return None
         self.store.passing("send.2")
-        return self.store.waiting_count()
+        return self.store.waiting_count(), self.store.earliest_due()
 
-    def _count_unsettled(self, waiting: int | None) -> None:
-        self._unsettled = self._unsettled if waiting is None else waiting
+    def _count_unsettled(self, counted: tuple[int, int | None] | None) -> None:
+        if counted is not None:
+            self._unsettled, due_ms = counted
+            self._expect(due_ms)
 
     def _note_up(self) -> None:
         self._note("link_up")

@@ -4,13 +4,46 @@ The tables are in the node's one database (agencies/store.py) and take part in i
 """
 
 import sqlite3
-from typing import NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from schemas.codec import pack, read_shape, unpack
 from schemas.label import Label
-from schemas.limits import CONTENT_BYTES_MAX, ENVELOPE_BYTES_MAX
+from schemas.limits import CLOCK_SKEW_MS_MAX, CONTENT_BYTES_MAX, ENVELOPE_BYTES_MAX
 from sealing.portions import SealedPortion
 from sealing.seal import SealedMessage
+
+# A receipt is never receipted (RCPT-006), and a co-signature has no portion to be receipted.
+UNRECEIPTED_KINDS: Final = frozenset({"receipt", "cosign"})
+_WATCHED: Final = "number, hid, subject, kind, state, readers, exp, due"
+
+
+class ReaderDue(NamedTuple):
+    """A reader of a release: the portions it was given, its number, and when its receipt is due, Unix ms."""
+
+    reader: str
+    bits: int
+    seq: int
+    due_ms: int
+
+
+class WatchedRelease(NamedTuple):
+    """A release of which something is awaited: a verdict, or receipts on the message that is its subject."""
+
+    number: int
+    hid: bytes
+    subject: bytes
+    kind: str
+    state: str
+    readers: tuple[ReaderDue, ...]
+    over_ms: int
+    due_ms: int
+
+
+class Settled(NamedTuple):
+    """A verdict that was taken: on a release of this kind; ``late`` if it had expired before."""
+
+    when: Literal["now", "late"]
+    kind: str
 
 
 class OutboxRow(NamedTuple):
@@ -76,13 +109,27 @@ class Outbox:
         """Forget a message that was recalled: its keys, its texts and its chunks."""
         self._sql.execute("DELETE FROM sealed WHERE hid = ?", (hid,))
 
-    def keep_release(self, hid: bytes, wraps_hash: bytes, envelope: bytes, readers: list[tuple[str, int, int]]) -> int:
-        """Put a release into the outbox; ``readers`` are (reader, bits, seq). Returns its row."""
-        cursor = self._sql.execute(
-            "INSERT INTO outbox(hid, wraps_hash, envelope, readers, state) VALUES (?, ?, ?, ?, 'waiting')",
-            (hid, wraps_hash, envelope, pack(readers)),
+    def keep_release(
+        self,
+        hid: bytes,
+        wraps_hash: bytes,
+        envelope: bytes,
+        readers: list[ReaderDue],
+        *,
+        kind: str,
+        subject: bytes,
+        exp: int,
+    ) -> int:
+        """Put a release into the outbox; ``subject`` is what its receipts will name. Returns when it is first due."""
+        over_ms = _over(exp)
+        dues = [] if kind in UNRECEIPTED_KINDS else [reader.due_ms for reader in readers]
+        due_ms = min([over_ms, *dues])
+        self._sql.execute(
+            "INSERT INTO outbox(hid, wraps_hash, envelope, readers, state, kind, subject, exp, due)"
+            " VALUES (?, ?, ?, ?, 'waiting', ?, ?, ?, ?)",
+            (hid, wraps_hash, envelope, pack(readers), kind, subject, exp, due_ms),
         )
-        return int(cursor.lastrowid or 0)
+        return due_ms
 
     def waiting(self, *, after: int, limit: int) -> list[OutboxRow]:
         """Return releases that wait for a verdict, oldest first."""
@@ -99,21 +146,79 @@ class Outbox:
         """Return how many releases wait for a verdict."""
         return int(self._sql.execute("SELECT count(*) FROM outbox WHERE state = 'waiting'").fetchone()[0])
 
-    def settle(self, hid: bytes, wraps_hash: bytes, *, state: str, code: str | None) -> bool:
-        """Note the verdict on a release; False if it was settled before or is not ours."""
-        found = self._sql.execute(
-            "UPDATE outbox SET state = ?, code = ?, envelope = NULL"
-            " WHERE hid = ? AND wraps_hash = ? AND state = 'waiting' RETURNING readers",
-            (state, code, hid, wraps_hash),
-        ).fetchone()
+    def settle(self, hid: bytes, wraps_hash: bytes, *, state: str, code: str | None) -> Settled | None:
+        """Note the verdict on a release; None if it was settled before or is not ours."""
+        when: Literal["now", "late"] = "now"
+        found = self._settle(hid, wraps_hash, state, code, "waiting")
         if found is None:
-            return False
+            when = "late"
+            found = self._settle(hid, wraps_hash, state, code, "expired")
+        if found is None:
+            return None
         if state == "refused":
-            readers = unpack(found[0], bytes_max=ENVELOPE_BYTES_MAX)
+            readers = _readers(found[0])
             self._sql.executemany(
-                "INSERT OR IGNORE INTO returned VALUES (?, ?)", [(reader, seq) for reader, _, seq in readers]
+                "INSERT OR IGNORE INTO returned VALUES (?, ?)", [(reader.reader, reader.seq) for reader in readers]
             )
-        return True
+        return Settled(when, found[1])
+
+    def _settle(self, hid: bytes, wraps_hash: bytes, state: str, code: str | None, before: str) -> Any:
+        return self._sql.execute(
+            "UPDATE outbox SET state = ?1, code = ?2, envelope = NULL,"
+            " due = CASE WHEN ?1 = 'refused' OR kind IN ('receipt', 'cosign') THEN NULL ELSE due END"
+            " WHERE hid = ?3 AND wraps_hash = ?4 AND state = ?5 RETURNING readers, kind",
+            (state, code, hid, wraps_hash, before),
+        ).fetchone()
+
+    # What is awaited of a release.
+
+    def earliest_due(self) -> int | None:
+        """Return when something is next due of any release, Unix ms; None if nothing is awaited."""
+        found = self._sql.execute("SELECT min(due) FROM outbox WHERE due NOTNULL").fetchone()[0]
+        return None if found is None else int(found)
+
+    def due_releases(self, *, until_ms: int, limit: int) -> list[WatchedRelease]:
+        """Return releases of which something is due by a time, the earliest first."""
+        rows = self._sql.execute(
+            f"SELECT {_WATCHED} FROM outbox WHERE due NOTNULL AND due <= ? ORDER BY due, number LIMIT ?",  # noqa: S608 - a constant
+            (until_ms, limit),
+        )
+        return [_watched(row) for row in rows.fetchall()]
+
+    def overdue_releases(self, subject: bytes) -> list[WatchedRelease]:
+        """Return the releases whose receipts name this message, and were called overdue."""
+        rows = self._sql.execute(
+            f"SELECT {_WATCHED} FROM outbox WHERE subject = ? AND overdue = 1 ORDER BY number",  # noqa: S608 - a constant
+            (subject,),
+        )
+        return [_watched(row) for row in rows.fetchall()]
+
+    def watch_on(self, release: WatchedRelease, *, due_ms: int | None, overdue: bool) -> None:
+        """Look at a release again at a later time, or no more."""
+        self._sql.execute(
+            "UPDATE outbox SET due = ?, overdue = max(overdue, ?) WHERE number = ?", (due_ms, overdue, release.number)
+        )
+
+    def end_watch(self, release: WatchedRelease, *, expired: bool, overdue: bool) -> None:
+        """Look at a release no more; one that has expired without a verdict is sent no more either."""
+        self.watch_on(release, due_ms=None, overdue=overdue)
+        if expired:
+            self._sql.execute(
+                "UPDATE outbox SET state = 'expired', envelope = NULL WHERE number = ?", (release.number,)
+            )
+
+    def stop_watching(self, hid: bytes) -> None:
+        """Await no receipts any more on a message that was recalled; its recall is awaited instead."""
+        self._sql.execute("UPDATE outbox SET due = NULL WHERE hid = ? AND state = 'accepted'", (hid,))
+
+    def receipted(self, subject: bytes, *, recall: bool) -> dict[str, int]:
+        """Return who has receipted a message, with the bits; of a recall, who has said what became of it."""
+        which = " AND status IN ('purged', 'cannot')" if recall else ""
+        bits: dict[str, int] = {}
+        rows = self._sql.execute(f"SELECT reader, bits FROM receipt WHERE hid = ?{which}", (subject,))  # noqa: S608 - one of two constants
+        for reader, receipted in rows.fetchall():
+            bits[reader] = bits.get(reader, 0) | receipted
+        return bits
 
     def released_to(self, hid: bytes) -> dict[str, int]:
         """Return everybody to whom a message of ours was released and accepted, with the bits."""
@@ -130,6 +235,20 @@ class Outbox:
         audience: dict[str, int] = {}
         rows = self._sql.execute(query, (hid,))
         for (packed,) in rows.fetchall():
-            for reader, bits, _ in unpack(packed, bytes_max=ENVELOPE_BYTES_MAX):
-                audience[reader] = audience.get(reader, 0) | bits
+            for reader in _readers(packed):
+                audience[reader.reader] = audience.get(reader.reader, 0) | reader.bits
         return audience
+
+
+def _readers(packed: bytes) -> tuple[ReaderDue, ...]:
+    return tuple(ReaderDue(*item) for item in unpack(packed, bytes_max=ENVELOPE_BYTES_MAX))
+
+
+def _watched(row: tuple[Any, ...]) -> WatchedRelease:
+    number, hid, subject, kind, state, readers, exp, due_ms = row
+    return WatchedRelease(number, hid, subject, kind, state, _readers(readers), _over(exp), due_ms or 0)
+
+
+def _over(exp: int) -> int:
+    """Return when a message has expired by every clock that is right enough: nobody takes it up from then on."""
+    return exp + CLOCK_SKEW_MS_MAX

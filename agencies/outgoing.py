@@ -4,18 +4,19 @@ What this returns as released is on disk and will be sent until a verdict comes.
 node's store.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from agencies.core import NodeCore
 from agencies.drafts import Draft, Why, WorkflowDraft, workflow_label
+from agencies.outbox import ReaderDue
 from agencies.preflight import Audience, find_audience
 from agencies.store import NodeStore
 from schemas.codec import pack, read_shape, unpack
 from schemas.errors import RemoteError, SealError
-from schemas.label import Label
-from schemas.limits import ENVELOPE_BYTES_MAX, LIFETIME_MS_MAX
+from schemas.label import PRECEDENCE_ORDER, PRECEDENCE_RANK, Label
+from schemas.limits import ENVELOPE_BYTES_MAX, LIFETIME_MS_MAX, RECEIPT_DUE_MS
 from schemas.report import PortionContent
 from schemas.workflow import ReceiptContent
 from sealing.entropy import Entropy
@@ -35,20 +36,43 @@ class Moment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Released:
-    """What became of a draft. ``hid`` is None where nobody could be given anything of it."""
+    """What became of a draft.
+
+    Attributes:
+        hid: The message; None where nobody could be given anything of it.
+        audience: Bits by reader.
+        left_out: The rule by each agency that gets nothing.
+        due_ms: When the first receipt is due, Unix ms.
+    """
 
     hid: bytes | None
     audience: dict[str, int]
     left_out: dict[str, str]
+    due_ms: int | None = None
 
 
 class Outgoing:
-    """What a node sends: drafts, releases given later, requests, decisions and receipts."""
+    """What a node sends: drafts, releases given later, requests, decisions and receipts.
 
-    def __init__(self, *, core: NodeCore, store: NodeStore, entropy: Entropy) -> None:
+    Args:
+        core: Holds the keys and the policy.
+        store: The node's database.
+        entropy: Where keys and salts come from.
+        receipt_due_ms: How long a receipt is waited for, by precedence.
+    """
+
+    def __init__(
+        self,
+        *,
+        core: NodeCore,
+        store: NodeStore,
+        entropy: Entropy,
+        receipt_due_ms: Mapping[str, int] = RECEIPT_DUE_MS,
+    ) -> None:
         self._core = core
         self._store = store
         self._entropy = entropy
+        self._receipt_due_ms = receipt_due_ms
 
     def audience_of(self, draft: Draft, *, at_ms: int) -> Audience:
         """Return who would get what of a draft, and who not by which rule; nothing is sent."""
@@ -85,7 +109,7 @@ class Outgoing:
             sealed = self._seal([(p.label, _checked(p.content)) for p in draft.portions], draft, moment)
             bits = {reader: sealed.bits(positions) for reader, positions in readers.items()}
             self._store.keep_sealed(sealed)
-            self._put_out(sealed, bits, moment, with_blobs=True)
+            due_ms = self._put_out(sealed, bits, moment, with_blobs=True)
             portions = [
                 {"place": kept.place, **describe(portion.label, portion.content)}
                 for kept, portion in zip(sealed.portions, draft.portions, strict=True)
@@ -100,7 +124,7 @@ class Outgoing:
                 audience=bits,
                 portions=portions,
             )
-        return Released(hid=sealed.hid, audience=bits, left_out=left_out)
+        return Released(hid=sealed.hid, audience=bits, left_out=left_out, due_ms=due_ms)
 
     def release_again(self, hid: bytes, readers: dict[str, int], why: Why, moment: Moment) -> Released:
         """Release a message of ours to further readers: the originator's consent, carried out.
@@ -134,11 +158,11 @@ class Outgoing:
             self._write("intended", moment, **_why(why), to=sorted(readers), left_out=left_out)
             if not bits:
                 return Released(hid=None, audience={}, left_out=left_out)
-            self._put_out(sealed, bits, moment, with_blobs=False)
+            due_ms = self._put_out(sealed, bits, moment, with_blobs=False)
             self._write(
                 "released", moment, **_why(why), hid=hid.hex(), kind=sealed.kind, ref=None, audience=bits, portions=[]
             )
-        return Released(hid=hid, audience=bits, left_out=left_out)
+        return Released(hid=hid, audience=bits, left_out=left_out, due_ms=due_ms)
 
     def recall(self, hid: bytes, why: Why, moment: Moment) -> Released:
         """Take a message of ours back from everybody who has any of it; it cannot be released again.
@@ -169,13 +193,14 @@ class Outgoing:
                 entropy=self._entropy,
                 ref=hid,
             )
-            self._put_out(sealed, bits, moment, with_blobs=True)
+            due_ms = self._put_out(sealed, bits, moment, with_blobs=True, subject=hid)
             self._store.forget_sealed(hid)
+            self._store.stop_watching(hid)
             self._write(
                 "released", moment, **_why(why), hid=sealed.hid.hex(), kind="recall", ref=hid.hex(), audience=bits,
                 portions=[],
             )  # fmt: skip
-        return Released(hid=sealed.hid, audience=bits, left_out=left_out)
+        return Released(hid=sealed.hid, audience=bits, left_out=left_out, due_ms=due_ms)
 
     def send_workflow(self, draft: WorkflowDraft, moment: Moment) -> Released:
         """Seal a request or decision for one agency and put it into the outbox.
@@ -212,8 +237,8 @@ class Outgoing:
     def _send_workflow(self, draft: WorkflowDraft, moment: Moment) -> Released:
         label = workflow_label(draft.kind, lowest_level=self._core.lowest_level)
         sealed = self._seal([(label, pack(draft.content))], draft, moment)
-        self._put_out(sealed, {draft.to: sealed.bits([0])}, moment, with_blobs=True)
-        return Released(hid=sealed.hid, audience={draft.to: sealed.bits([0])}, left_out={})
+        due_ms = self._put_out(sealed, {draft.to: sealed.bits([0])}, moment, with_blobs=True)
+        return Released(hid=sealed.hid, audience={draft.to: sealed.bits([0])}, left_out={}, due_ms=due_ms)
 
     def _seal(
         self, contents: Sequence[tuple[Label, bytes]], draft: Draft | WorkflowDraft, moment: Moment
@@ -229,13 +254,30 @@ class Outgoing:
             ref=draft.ref,
         )
 
-    def _put_out(self, sealed: SealedMessage, bits: dict[str, int], moment: Moment, *, with_blobs: bool) -> None:
+    def _put_out(
+        self,
+        sealed: SealedMessage,
+        bits: dict[str, int],
+        moment: Moment,
+        *,
+        with_blobs: bool,
+        subject: bytes | None = None,
+    ) -> int:
         readers = self._readers(bits, moment)
         envelope = release(sealed, readers, signer=self._core.keys.signer, with_blobs=with_blobs)
         wraps_hash: bytes = unpack(envelope, bytes_max=ENVELOPE_BYTES_MAX)[1]
-        self._store.keep_release(
-            sealed.hid, wraps_hash, envelope, [(reader.to, reader.bits, reader.seq) for reader in readers]
+        dues = {mask: moment.at_ms + self._receipt_due_ms[_precedence(sealed, mask)] for mask in set(bits.values())}
+        due_ms = self._store.keep_release(
+            sealed.hid,
+            wraps_hash,
+            envelope,
+            [ReaderDue(reader.to, reader.bits, reader.seq, dues[reader.bits]) for reader in readers],
+            kind=sealed.kind,
+            subject=sealed.hid if subject is None else subject,
+            exp=sealed.exp,
         )
+        self._store.passing("send.1")
+        return due_ms
 
     def _readers(self, bits: dict[str, int], moment: Moment) -> list[Reader]:
         readers: list[Reader] = []
@@ -267,6 +309,12 @@ class Outgoing:
 
     def _write(self, stage: str, moment: Moment, **fields: Any) -> None:
         self._store.journal.write(stage, at_ms=moment.at_ms, machine_ms=moment.machine_ms, **fields)
+
+
+def _precedence(sealed: SealedMessage, bits: int) -> str:
+    """Return the precedence of a reader's copy, by which the router queues it too (RTR-027)."""
+    ranks = [PRECEDENCE_RANK[part.label.precedence] for part in sealed.portions if bits >> part.place & 1]
+    return PRECEDENCE_ORDER[max(ranks)] if ranks else "IMMEDIATE"
 
 
 def describe(label: Label, content: PortionContent) -> dict[str, Any]:

@@ -4,6 +4,8 @@ Both ends of every hop use the same numbers, so they stand below all rooms. Each
 limit + 1. What a broker or a node may choose for itself (connections, queues, quotas) stands in its own room.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 PROTOCOL_VERSION: Final = 1
@@ -43,6 +45,11 @@ BOX_EPOCH_MS: Final = 7 * 24 * 3_600_000  # one week
 BOX_EPOCH_OVERLAP_MS: Final = 24 * 3_600_000  # the old key still opens for this long
 RECEIPT_ITEMS_MAX: Final = 64  # receipts gathered into one message
 RECEIPT_GATHER_MS: Final = 1_000
+# By precedence, how long an author waits for a reader's receipt before it is called overdue: the speed of service that
+# military message handling promises from writer to reader (ACP 121), and so what those who chose the word count on.
+RECEIPT_DUE_MS: Final[Mapping[str, int]] = MappingProxyType(
+    {"FLASH": 10 * 60_000, "IMMEDIATE": 30 * 60_000, "PRIORITY": 3 * 3_600_000, "ROUTINE": 6 * 3_600_000}
+)
 
 LABEL_ITEMS_MAX: Final = 64  # compartments, mechanisms, releases, exclusions, caveats, affected states
 CONTENT_BYTES_MAX: Final = 4 * 1024 * 1024  # one portion's plaintext; above INLINE_BYTES_MAX it travels in chunks

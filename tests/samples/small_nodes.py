@@ -17,6 +17,7 @@ from agencies.incoming import Arrival
 from agencies.journal import Entry
 from agencies.keyring import Keys
 from agencies.node import Node, NodeTimings
+from agencies.notices import Notice
 from agencies.store import NodeStore
 from broker.application import Publication
 from broker.router import FrameArrived, Outcome
@@ -171,6 +172,7 @@ class SmallRegion:
         self.nodes: dict[str, Node] = {}
         self.rings: dict[str, KeyRing] = {}
         self.arrivals: list[tuple[str, Arrival]] = []
+        self.notices: list[tuple[str, Notice]] = []
         self._over: dict[str, asyncio.Event] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
 
@@ -188,6 +190,7 @@ class SmallRegion:
             entropy=SystemEntropy(),
             on_arrival=lambda arrival: self.arrivals.append((agency, arrival)),
             keep_keys=lambda kept: self.rings.update({agency: kept}),
+            on_notice=lambda notice: self.notices.append((agency, notice)),
             timings=self.timings,
         )
         over = self._over[agency] = asyncio.Event()

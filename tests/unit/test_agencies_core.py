@@ -9,6 +9,7 @@ import pytest
 from agencies.core import NodeCore
 from agencies.incoming import LAST_DSEQ, Incoming
 from agencies.keyring import Keys, new_key_ring
+from agencies.outbox import ReaderDue
 from agencies.outgoing import Moment
 from agencies.preflight import find_audience
 from agencies.state import Accepted, Duplicate, Judged, Rejected
@@ -381,11 +382,17 @@ def receipt(by: str, *items: tuple[bytes, int, ReceiptStatus], seq: int = 1) -> 
     )  # fmt: skip
 
 
+def keep_release(reader: Reader, hid: bytes) -> None:
+    """Have released the first portion of a message to charlie."""
+    with reader.store.transaction():
+        readers = [ReaderDue("charlie", 0b01, 1, NOW)]
+        reader.store.keep_release(hid, bytes(32), b"", readers, kind="report", subject=hid, exp=NOW + 1)
+
+
 def test_a_receipt_counts_from_a_reader_and_for_bits_that_it_was_given(reader: Reader) -> None:
     """RCPT-005: anybody may claim to have read a message; only its readers are believed, and of their portions."""
     hid = bytes(range(32))
-    with reader.store.transaction():
-        reader.store.keep_release(hid, bytes(32), b"", [("charlie", 0b01, 1)])
+    keep_release(reader, hid)
 
     reader.deliver(receipt("golf", (hid, 0b01, "delivered")))
     reader.deliver(receipt("charlie", (hid, 0b11, "delivered"), (bytes(32), 0, "purged"), (hid, 0b01, "opened")))
@@ -396,8 +403,7 @@ def test_a_receipt_counts_from_a_reader_and_for_bits_that_it_was_given(reader: R
 
 def test_the_same_receipt_is_noted_once_and_never_receipted(reader: Reader) -> None:
     hid = bytes(range(32))
-    with reader.store.transaction():
-        reader.store.keep_release(hid, bytes(32), b"", [("charlie", 1, 1)])
+    keep_release(reader, hid)
     for seq in (1, 2):
         reader.deliver(receipt("charlie", (hid, 1, "delivered"), seq=seq))
 

@@ -1,0 +1,35 @@
+"""What a node tells its desk unasked: what became of a release, and whether the disk takes anything.
+
+The same stands in the node's journal, but for the disk: a disk that is full takes no entry that says so.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+NoticeWord = Literal["overdue", "settled_late", "expired", "refused", "disk_full", "disk_has_room"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """One thing that a desk should know.
+
+    Attributes:
+        word: ``overdue``: these readers have sent no receipt in time. ``settled_late``: one of them has, now.
+            ``expired``: the message is over, and these never sent one. ``refused``: the router gives it to nobody.
+        at_ms: When, Unix ms.
+        hid: The message; None where the disk is spoken of.
+        kind: Of the message.
+        readers: Whom it concerns.
+        accepted: Whether the router has taken the release; if it has not, the fault lies on this side of it.
+        code: Of a refusal.
+        text: What the disk said.
+    """
+
+    word: NoticeWord
+    at_ms: int
+    hid: bytes | None = None
+    kind: str = ""
+    readers: tuple[str, ...] = ()
+    accepted: bool = False
+    code: str = ""
+    text: str = ""
