@@ -86,17 +86,22 @@ def open_database(
     except sqlite3.Error as error:
         connection.close()
         os.close(lock)
-        # The low byte is the kind; a disk without room shows as either, since the shared index is mapped memory.
-        if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
-            msg = f"{path} cannot be made or read: {error}"
-            raise StoreError(msg, remedy="make room on the disk; if there is room, the disk is failing") from error
-        msg = f"{path} is damaged or no database: {error}"
-        raise StoreError(msg, remedy=_RESTORE) from error
+        raise unreadable(path, error) from error
     except BaseException:
         connection.close()
         os.close(lock)
         raise
     return Database(connection, path, lock)
+
+
+def unreadable(path: Path, error: sqlite3.Error) -> StoreError:
+    """Return what is wrong with a database that SQLite would not open or check, and the way out."""
+    # The low byte is the kind; a disk without room shows as either, since the shared index is mapped memory.
+    if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
+        msg = f"{path} cannot be made or read: {error}"
+        return StoreError(msg, remedy="make room on the disk; if there is room, the disk is failing")
+    msg = f"{path} is damaged or no database: {error}"
+    return StoreError(msg, remedy=_RESTORE)
 
 
 def _lock(path: Path) -> int:
@@ -140,7 +145,6 @@ def _prepare(
     ):
         connection.execute(f"PRAGMA {pragma}").fetchall()
     found_id = connection.execute("PRAGMA application_id").fetchone()[0]
-    found_version = connection.execute("PRAGMA user_version").fetchone()[0]
     if found_id == 0 and connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("CREATE TABLE owner(name TEXT NOT NULL)")
@@ -150,6 +154,20 @@ def _prepare(
         connection.execute(f"PRAGMA user_version={version}")
         connection.execute("COMMIT")
         return
+    check_database(connection, path, application_id=application_id, version=version, owner=owner)
+
+
+def check_database(
+    connection: sqlite3.Connection, path: Path, *, application_id: int, version: int, owner: str
+) -> None:
+    """Prove that a database that was there before is whole, of this kind and version, and whose it should be.
+
+    Raises:
+        StoreError: If it is not; says what is wrong with it.
+        sqlite3.Error: If it is too damaged even to be asked.
+    """
+    found_id = connection.execute("PRAGMA application_id").fetchone()[0]
+    found_version = connection.execute("PRAGMA user_version").fetchone()[0]
     if found_id != application_id:
         msg = f"{path} is a database of another kind"
         raise StoreError(msg, remedy=_RESTORE)

@@ -2,7 +2,7 @@
 
 A seed makes a plan (fault_draw.py), but a plan is what is replayed and shrunk: faults can be taken out of it one by one
 without moving the others. Here stand the kinds, and how those of the network are applied; whoever runs nodes and broker
-carries out the rest (crashes, restarts, clocks that err, disks).
+carries out the rest (crashes, restarts, clocks, disks). A ``holder`` is who has a machine: an agency, or the broker.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,6 +12,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.names import AgencyId
+from transport.disk_damage import Damage
 from transport.simloop import running_simulation
 from transport.simnet import Course, Direction, SimNet
 
@@ -96,11 +97,84 @@ class ClockSkew(_Fault):
     offset_ms: Annotated[int, Field(ge=-HOUR_MS, le=HOUR_MS)]
 
 
+class ClockJump(_Fault):
+    """A machine's clock leaps, under all that runs on it, and is set right later, which is a leap too."""
+
+    kind: Literal["clock_jump"] = "clock_jump"
+    lasts_ms: Millis
+    holder: AgencyId
+    offset_ms: Annotated[int, Field(ge=-24 * HOUR_MS, le=24 * HOUR_MS)]
+
+
+class ClockDrift(_Fault):
+    """A machine's clock runs fast or slow, and is set right later."""
+
+    kind: Literal["clock_drift"] = "clock_drift"
+    lasts_ms: Millis
+    holder: AgencyId
+    ppm: Annotated[int, Field(ge=-100_000, le=100_000)]
+
+
+class PowerCut(_Fault):
+    """A site has no power: all its machines die in one instant, and their disks keep what they said they had."""
+
+    kind: Literal["power_cut"] = "power_cut"
+    lasts_ms: Millis
+    holders: Annotated[tuple[AgencyId, ...], Field(min_length=1, max_length=2_048)]
+
+
+class LyingDisk(_Fault):
+    """A disk says that it has synced and does so only now and then; at the end its machine has no power.
+
+    What was committed since the last true sync is gone, though everybody was told that it is there.
+    """
+
+    kind: Literal["lying_disk"] = "lying_disk"
+    lasts_ms: Millis
+    holder: AgencyId
+    sync_ms: Annotated[int, Field(ge=10, le=HOUR_MS)]
+
+
+class OldSnapshot(_Fault):
+    """A copy of a database is made, and is what its owner dies and rises on when this is over."""
+
+    kind: Literal["old_snapshot"] = "old_snapshot"
+    lasts_ms: Millis
+    holder: AgencyId
+
+
+class DamagedFile(_Fault):
+    """A copy of a database is made; when this is over the file is damaged, is refused, and the copy is put back."""
+
+    kind: Literal["damaged_file"] = "damaged_file"
+    lasts_ms: Millis
+    holder: AgencyId
+    damage: Damage
+
+
+class SwappedFile(_Fault):
+    """Two machines come up with each other's file; each refuses it, and gets its own again."""
+
+    kind: Literal["swapped_file"] = "swapped_file"
+    lasts_ms: Millis
+    holders: tuple[AgencyId, AgencyId]
+
+
+class DiskFull(_Fault):
+    """A disk has no room for a while."""
+
+    kind: Literal["disk_full"] = "disk_full"
+    lasts_ms: Millis
+    holder: AgencyId
+
+
+DiskFault = PowerCut | LyingDisk | OldSnapshot | DamagedFile | SwappedFile | DiskFull
+ClockFault = ClockSkew | ClockJump | ClockDrift
 Fault = Annotated[
-    Delay | Cut | Partition | Duplicate | Takeover | NodeCrash | BrokerRestart | ClockSkew,
+    Delay | Cut | Partition | Duplicate | Takeover | NodeCrash | BrokerRestart | ClockFault | DiskFault,
     Field(discriminator="kind"),
 ]
-ProcessFault = NodeCrash | BrokerRestart | ClockSkew | Takeover
+ProcessFault = NodeCrash | BrokerRestart | Takeover | ClockFault | DiskFault
 
 
 class FaultDriver:
@@ -142,11 +216,11 @@ class FaultDriver:
             case Cut():
                 if not self._net.cut(fault.agency):
                     return
-            case NodeCrash() | BrokerRestart() | ClockSkew():
-                self._process(fault, True)
-                loop.call_later(fault.lasts_ms / 1_000, partial(self._process, fault, False))
             case Takeover():
                 self._process(fault, True)
+            case _:
+                self._process(fault, True)
+                loop.call_later(fault.lasts_ms / 1_000, partial(self._process, fault, False))
         self.fired[fault.kind] = self.fired.get(fault.kind, 0) + 1
 
     def _pass(self, number: int, fault: Delay | Partition | Duplicate) -> None:

@@ -1,19 +1,21 @@
 """A disk in memory that outlives those who use it: databases of a simulation, with the moments at which one may die.
 
-It opens what ``transport.disk.open_database`` opens, and the databases are real SQLite. A node that crashes loses its
-handle, never what it had committed; a gate is asked before and after every commit, so that a fault can fall exactly
-between two effects that others can see.
+It opens what ``transport.disk.open_database`` opens, with the same checks, and the databases are real SQLite. A node
+that crashes loses its handle, never what it had committed; a gate is asked before and after every commit, so that a
+fault can fall exactly between two effects that others can see. What a disk does to its owner's back (lose writes, come
+back as an old copy, be full, be damaged: disk_damage.py) is done by ``image``, ``put_back`` and ``fill``.
 """
 
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from schemas.errors import StoreError
-from transport.disk import Database
+from transport.disk import Database, check_database, unreadable
 
+_PAGES_MAX: Final = 1_073_741_823  # SQLite's own default: no limit
 Moment = Literal["before-commit", "after-commit"]
 # Told which database is about to commit, or has; what it raises kills the one that writes.
 Gate = Callable[[str, Moment], None]
@@ -67,6 +69,7 @@ class MemoryDisk:
         self._gate = gate
         self._connections: dict[Path, sqlite3.Connection] = {}
         self._handles: dict[Path, MemoryDatabase] = {}
+        self._put_away: list[sqlite3.Connection] = []  # the dead may still look into theirs
 
     def open(
         self, path: Path, *, application_id: int, version: int, owner: str, create: Callable[[sqlite3.Connection], None]
@@ -74,7 +77,7 @@ class MemoryDisk:
         """Open a database, or make it (``transport.disk.OpenDatabase``).
 
         Raises:
-            StoreError: If it is in use, or of another kind, version or owner.
+            StoreError: If it is in use, damaged, or of another kind, version or owner.
         """
         handle = self._handles.get(path)
         if handle is not None and not handle.closed:
@@ -89,14 +92,11 @@ class MemoryDisk:
             create(connection)
             connection.execute(f"PRAGMA application_id={application_id}")
             connection.execute(f"PRAGMA user_version={version}")
-        found = (
-            connection.execute("PRAGMA application_id").fetchone()[0],
-            connection.execute("PRAGMA user_version").fetchone()[0],
-            connection.execute("SELECT name FROM owner").fetchone()[0],
-        )
-        if found != (application_id, version, owner):
-            msg = f"{path} is not of this kind, version and owner"
-            raise StoreError(msg, remedy="files were swapped; put the right one back")
+        else:
+            try:
+                check_database(connection, path, application_id=application_id, version=version, owner=owner)
+            except sqlite3.Error as error:
+                raise unreadable(path, error) from error
         handle = self._handles[path] = MemoryDatabase(connection, path, self._gate)
         return handle
 
@@ -108,12 +108,35 @@ class MemoryDisk:
             if handle.connection.in_transaction:
                 handle.connection.execute("ROLLBACK")
 
+    def image(self, path: Path) -> bytes:
+        """Return a database as the bytes of its file: everything that is committed."""
+        return self._connections[path].serialize()
+
+    def put_back(self, path: Path, image: bytes) -> None:
+        """Put another image in a database's place, whole or damaged; whoever had the old one open is dead."""
+        self.kill(path)
+        self._put_away.append(self._connections[path])
+        connection = self._connections[path] = sqlite3.connect(":memory:", isolation_level=None)
+        connection.deserialize(image)
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    def fill(self, path: Path) -> None:
+        """Let a database grow no more: a commit that needs another page fails as on a full disk."""
+        connection = self._connections[path]
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count={pages}")
+
+    def make_room(self, path: Path) -> None:
+        """Let a database grow again."""
+        self._connections[path].execute(f"PRAGMA max_page_count={_PAGES_MAX}")
+
     def connection(self, path: Path) -> sqlite3.Connection:
         """Return a database to look into, past all handles: for those who check, never for those who are checked."""
         return self._connections[path]
 
     def close(self) -> None:
         """Let all databases go."""
-        for connection in self._connections.values():
+        for connection in (*self._connections.values(), *self._put_away):
             connection.close()
         self._connections.clear()
+        self._put_away.clear()

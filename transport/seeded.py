@@ -61,7 +61,15 @@ class LoopClock:
         self._loop = running_simulation()
         self._begin_ms = begin_ms
         self.skew_ms = skew_ms
+        self._drift_ppm = 0
+        self._drifting_since_us = 0
+
+    def drift(self, ppm: int) -> None:
+        """Run fast (or slow) by so many millionths from now on; 0 sets the clock right again."""
+        self._drift_ppm, self._drifting_since_us = ppm, self._loop.now_us()
 
     def now_ms(self) -> int:
         """Return Unix time in milliseconds, as this clock has it."""
-        return self._begin_ms + self._loop.now_us() // 1_000 + self.skew_ms
+        now_us = self._loop.now_us()
+        drifted_us = (now_us - self._drifting_since_us) * self._drift_ppm // 1_000_000
+        return self._begin_ms + (now_us + drifted_us) // 1_000 + self.skew_ms

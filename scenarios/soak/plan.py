@@ -1,4 +1,4 @@
-"""The plan of one run: who sends what when, and what goes wrong; JSON, drawn by a seed (draw.py), cut down by shrinking
+"""The plan of one run: who sends what when, and what goes wrong; JSON, drawn by a seed (draw.py), cut down by shrink.
 
 A plan is run, not a seed, so that a message or a fault can be taken out without moving the others.
 """

@@ -3,11 +3,14 @@
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from schemas.errors import StoreError
+from transport.disk_damage import Damage, damaged
 from transport.memory_disk import Dead, MemoryDatabase, MemoryDisk, Moment
+from transport.seeded import stream
 
 PATH = Path("nodes/sgp-mar.sqlite")
 
@@ -81,3 +84,48 @@ def test_another_owner_or_version_is_refused(disk: MemoryDisk) -> None:
         open_on(disk, owner="mys-mar")
     with pytest.raises(StoreError):
         open_on(disk, version=2)
+
+
+def write(handle: MemoryDatabase, word: str) -> None:
+    with handle.transaction() as sql:
+        sql.execute("INSERT INTO kept VALUES (?)", (word,))
+
+
+def test_an_old_copy_that_is_put_back_is_what_the_next_life_finds(disk: MemoryDisk) -> None:
+    first = open_on(disk)
+    write(first, "before")
+    copy = disk.image(PATH)
+    write(first, "after")
+    disk.put_back(PATH, copy)
+    with pytest.raises(Dead):
+        write(first, "by the dead")
+    write(open_on(disk), "anew")
+
+    assert ["before", "anew"] == words(disk)
+
+
+@pytest.mark.parametrize("damage", get_args(Damage))
+@pytest.mark.parametrize("seed", range(8))
+def test_a_damaged_file_is_never_opened(disk: MemoryDisk, damage: Damage, seed: int) -> None:
+    handle = open_on(disk)
+    for number in range(200):
+        write(handle, f"a word of some length, the {number}th")
+    image = disk.image(PATH)
+    disk.put_back(PATH, damaged(image, damage, stream(seed, "damage")))
+    with pytest.raises(StoreError, match="damaged"):
+        open_on(disk)
+    disk.put_back(PATH, image)
+
+    assert 200 == len(words(disk))
+
+
+def test_a_full_disk_takes_all_of_a_commit_or_nothing_and_then_has_room_again(disk: MemoryDisk) -> None:
+    handle = open_on(disk)
+    write(handle, "before")
+    disk.fill(PATH)
+    with pytest.raises(StoreError, match="full"), handle.transaction() as sql:
+        sql.executemany("INSERT INTO kept VALUES (?)", [("x" * 1_000,)] * 20)
+    disk.make_room(PATH)
+    write(handle, "after")
+
+    assert ["before", "after"] == words(disk)
