@@ -165,6 +165,11 @@ class SimLoop(asyncio.BaseEventLoop):
         self._now_us = max(self._now_us, self._due[0][0])
         self._turns_now = 0
 
+    def timers(self) -> list[str]:
+        """Return the names of the calls that are due later; for whoever looks for what a program has left behind."""
+        handles = [timer[2] for timer in sorted(self._due) if not timer[2].cancelled()]
+        return [getattr(handle._callback, "__qualname__", repr(handle)) for handle in handles]  # type: ignore[attr-defined] # noqa: SLF001 - typeshed leaves it out
+
     def _waiting(self) -> str:
         names = sorted(task.get_name() for task in asyncio.all_tasks(self))
         return ", ".join(names[:_NAMES_SHOWN]) + (" …" if len(names) > _NAMES_SHOWN else "")

@@ -8,10 +8,11 @@ router's log, frames, bounds.
 import hashlib
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from policy.community import Community
+from scenarios.soak.ghost_bounds import look_for_remains, measure, measure_tasks
 from scenarios.soak.ghost_community import Bundles
 from scenarios.soak.ghost_log import LogWatch
 from scenarios.soak.ghost_reports import Reports, Sent
@@ -95,6 +96,16 @@ class Ghost:
     def frame_down(self, agency: str, frame: bytes) -> None:
         """See a frame that the broker sends."""
         self.wire.frame_down(agency, frame)
+
+    def measure(self, databases: Mapping[str, sqlite3.Connection]) -> None:
+        """Hold everything that may grow against its bound; the databases are given by owner."""
+        for owner, sql in databases.items():
+            measure(owner, sql, self.broke)
+        measure_tasks(self.broke)
+
+    def life_ended(self, owner: str) -> None:
+        """See that a life of a node, or of the broker, has left nothing running."""
+        look_for_remains(owner, self.broke)
 
     def finish(self) -> None:
         """Look at what can be judged only once a run is over."""

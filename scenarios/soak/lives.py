@@ -65,6 +65,7 @@ class Surroundings:
     canary: Canary | None
     saw: Callable[[str], None]
     keys: Callable[[KeyRing], None]  # told of every key ring before it is used
+    ended: Callable[[str], None]  # told of the end of every life
 
 
 class Life(ABC):
@@ -135,6 +136,7 @@ class Life(ABC):
                         raise Dead  # noqa: TRY301 - the end of this life's block, and of nothing else
             except* Dead:
                 pass
+            self.around.ended(self.name)
             if self._stopping:
                 return
             await asyncio.sleep(_DOWN_S_LEAST)

@@ -9,17 +9,19 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from scenarios.enrolment import Community
-from scenarios.simulated_region import BROKER_DATABASE
+from scenarios.simulated_region import BROKER_DATABASE, node_database
 from scenarios.soak import invariants as watch
 from scenarios.soak.ghost import Ghost
 from scenarios.soak.lives import BrokerLife, Life, NodeLife
 from scenarios.soak.plan import Plan
+from scenarios.soak.reference import BROKER
 from schemas.bundle import Bundle
 from schemas.errors import LinkError
 from transport.memory_disk import Dead, MemoryDisk
 from transport.simnet import SimNet
 
 LOOK_S: Final = 1.0  # virtual; how often somebody who waits for a state of the region looks
+_MEASURED_EVERY_S: Final = 5.0  # virtual; every bound is held against what there is
 _DESK_S: Final = 60.0  # virtual; a desk waits for a disk and a look-up of keys, a second or two
 
 
@@ -45,6 +47,19 @@ class Region:
             for agency, life in self.nodes.items()
             if agency not in struck and (life.node is None or not self.net.linked(agency))
         ]
+
+    async def watched_for(self, span_s: float) -> None:
+        """Let time pass, and have the ghost measure everything again and again meanwhile."""
+        loop = asyncio.get_running_loop()
+        end_s = loop.time() + span_s
+        while (left_s := end_s - loop.time()) > 0:
+            await asyncio.sleep(min(left_s, _MEASURED_EVERY_S))
+            self.measure()
+
+    def measure(self) -> None:
+        """Have the ghost measure everything."""
+        paths = {BROKER: BROKER_DATABASE} | {agency: node_database(agency) for agency in self.nodes}
+        self.ghost.measure({owner: self.disk.connection(path) for owner, path in paths.items()})
 
     def in_force(self, version: int) -> bool:
         """Tell whether the broker's disk has this version of the bundle, or a later one."""

@@ -127,6 +127,7 @@ class _Run:
         around = Surroundings(
             seed=self._plan.seed, community=region.community, disk=region.disk, net=region.net, executor=executor,
             clock=LoopClock(BEGIN_MS), canary=self._canary, saw=self._ghost.saw, keys=self._ghost.wire.learn_keys,
+            ended=self._ghost.life_ended,
         )  # fmt: skip
         region.broker = BrokerLife(around)
         region.nodes = {agency: NodeLife(agency, around, on_arrival=self._desks.arrived) for agency in AGENCIES}
@@ -138,7 +139,7 @@ class _Run:
                 await self._linked()
                 self._faults.begin()
                 self._desks.begin()
-                await asyncio.sleep(self._plan.span_ms / 1_000)
+                await region.watched_for(self._plan.span_ms / 1_000)
                 await settle(region)
             for life in region.nodes.values():
                 life.stop()

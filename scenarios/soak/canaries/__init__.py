@@ -1,0 +1,1 @@
+"""Planted bugs: a soak that stays green proves something only if it turns red for these."""
