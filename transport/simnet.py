@@ -29,6 +29,9 @@ _ACKNOWLEDGED_S: Final = 10.0  # how long aiomqtt waits for a PUBACK before it g
 _CONNECT_S: Final = 10.0  # and for a CONNACK
 _KEEP_ALIVE_US: Final = 45_000_000  # a silent link is dead after one and a half times the keep alive of 30 s
 _TAKEN_OVER: Final = 0x8E
+_QUOTA: Final = 0x97
+# The broker took nothing of a frame, and no verdict will say so: what transport/mqtt.py gives a link up for.
+_NOT_TAKEN: Final = frozenset({0x80, 0x83, _QUOTA})
 
 
 class Front(Protocol):
@@ -64,6 +67,7 @@ class Course:
     delay_us_most: int = 0
     duplicated: float = 0.0  # the share of frames that arrive twice
     blocked: bool = False
+    bytes_per_s: int = 0  # how fast what arrives is read; 0 is at once
 
     def draw_us(self) -> int:
         """Draw how long the next frame takes; nothing is drawn where there is nothing to choose."""
@@ -89,6 +93,9 @@ class Counts:
     silent_ends: int = 0  # sessions that a partition outlasted
     refused: int = 0  # links that could not be opened
     overflows: int = 0  # frames that found a node's queue full: must stay at nought
+    not_taken: int = 0  # frames that the broker was too full, or its sender over quota, to take
+    too_slow: int = 0  # sessions that the broker ended since their node read too slowly
+    forged: int = 0  # frames that neither end had sent
 
 
 class _Lane:
@@ -106,6 +113,8 @@ class _Lane:
     def put(self, item: object) -> None:
         """Send something along; it arrives after all that was put before it."""
         self._last_us = max(self._last_us, self._loop.now_us() + self._course.draw_us())
+        if self._course.bytes_per_s and isinstance(item, bytes):
+            self._last_us += len(item) * 1_000_000 // self._course.bytes_per_s
         self._items.append((self._last_us, item))
         self.pump()
 
@@ -140,6 +149,7 @@ class _Publish:
 @dataclass(frozen=True, slots=True)
 class _Acknowledged:
     ticket: "asyncio.Future[None] | None"
+    answer: int  # the reason code of the PUBACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +174,7 @@ class SimAttachment:
 
     def close(self, reason: int) -> None:
         """End the session; the node learns of it after all that was sent before."""
+        self._session.too_slow(reason)
         self._session.end_at_broker(f"closed with 0x{reason:02x}")
 
 
@@ -252,7 +263,7 @@ class _Session:
                     self._news.set()
             case _Acknowledged():
                 if item.ticket is not None and not item.ticket.done():
-                    item.ticket.set_result(None)
+                    _settle(item.ticket, item.answer)
             case _Ended():
                 self.end_at_node(item.reason)
 
@@ -285,11 +296,16 @@ class _Session:
                 self.down.put(_Ended(reason))
             self._net.freed(self)
 
-    def acknowledge(self, ticket: "asyncio.Future[None] | None") -> None:
+    def acknowledge(self, ticket: "asyncio.Future[None] | None", answer: int) -> None:
         self.deciding -= 1
         self.settled.set()
+        self._net.counts.not_taken += answer in _NOT_TAKEN
         if ticket is not None and not self.broker_ended.is_set():
-            self.down.put(_Acknowledged(ticket))
+            self.down.put(_Acknowledged(ticket, answer))
+
+    def too_slow(self, reason: int) -> None:
+        """Count an end for a full buffer."""
+        self._net.counts.too_slow += reason == _QUOTA and not self.broker_ended.is_set()
 
     def _arrive_up(self, item: object) -> None:
         match item:
@@ -303,10 +319,23 @@ class _Session:
             case _Ended():
                 self.end_at_broker(item.reason)
 
+    def forge_up(self, frame: bytes) -> None:
+        """Have a frame arrive that the node has not sent."""
+        self.up.put(_Publish(frame, None))
+
     def cut(self, reason: str) -> None:
         """Both ends are over at once, and what is in flight is lost."""
         self.end_at_node(reason)
         self.end_at_broker(reason)
+
+
+def _settle(ticket: "asyncio.Future[None]", answer: int) -> None:
+    if answer in _NOT_TAKEN:
+        msg = f"the broker did not take a frame (reason code 0x{answer:02x})"
+        remedy = "it is out of disk, or this agency sends more than its quota; it tries again"
+        ticket.set_exception(LinkError(msg, remedy=remedy))
+    else:
+        ticket.set_result(None)
 
 
 @dataclass(slots=True)
@@ -420,6 +449,21 @@ class SimNet:
         if self._tasks is not None:
             self._tasks.create_task(self._decide(session, frame, ticket), name=f"sim-publish-{session.agency}")
 
+    def forge(self, agency: str, direction: Direction, frame: bytes) -> bool:
+        """Have a frame arrive that the other end never sent; False if the agency has no session.
+
+        Whoever may write to a line is the end that it is authenticated as, so this is a peer gone mad, not a thief.
+        """
+        session = self._line(agency).seated
+        if session is None or session.over:
+            return False
+        self.counts.forged += 1
+        if direction == "up":
+            session.forge_up(frame)
+        else:
+            session.send_down(frame)
+        return True
+
     def freed(self, session: _Session) -> None:
         """Free an agency's seat, which may already be another session's, and forget a session that is over."""
         line = self._line(session.agency)
@@ -479,9 +523,8 @@ class SimNet:
     async def _decide(self, session: _Session, frame: bytes, ticket: "asyncio.Future[None] | None") -> None:
         front = self._front
         await session.taken_up.wait()
-        if front is not None:
-            await front.published(session.agency, frame)
-        session.acknowledge(ticket)
+        answer = 0 if front is None else await front.published(session.agency, frame)
+        session.acknowledge(ticket, answer)
 
     def _fall_silent(self, agency: str, direction: Direction, since_us: int) -> None:
         """A link that has heard nothing for too long is given up at both ends."""
