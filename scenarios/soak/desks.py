@@ -10,6 +10,7 @@ from policy.community import Community as Compiled
 from scenarios.soak.plan import Again, Message, Revocation, Work
 from scenarios.soak.reference import LABELS, revoked
 from scenarios.soak.region import LOOK_S, Region
+from schemas.bundle import Bundle
 from schemas.report import Passage, Portion, PortionContent
 from transport.seeded import stream
 from transport.simloop import running_simulation
@@ -25,12 +26,19 @@ class Desks:
         self._region = region
         self._ghost = region.ghost
         self._hids: dict[int, bytes] = {}  # of the plan's messages
+        self._signed: bytes | None = None  # the newest bundle, once there is a second one
         self._habits = stream(region.plan.seed, "desks")
 
     def begin(self) -> None:
         """Have all work of the plan fall due, counted from now."""
         for item in self._region.plan.work():
             running_simulation().call_later(item.at_ms / 1_000, self._begin, item)
+
+    def install_again(self) -> None:
+        """Give the broker the newest bundle, as its operator does who has put back a copy."""
+        if self._signed is not None:
+            work = self._install(self._region.bundle, self._signed)
+            self._region.tasks.create_task(work, name="operator-installs")
 
     def arrived(self, agency: str, arrival: Arrival) -> None:
         """Put what has come on a desk, which opens it after a while."""
@@ -86,11 +94,15 @@ class Desks:
     async def _revoke(self, revocation: Revocation) -> None:
         region = self._region
         bundle, signed = revoked(region.community, region.bundle, revocation.agency)
-        region.bundle, version = bundle, bundle.version
-        self._ghost.learn(version, Compiled.compile(bundle), revocation.agency)
+        region.bundle, self._signed = bundle, signed
+        self._ghost.learn(bundle.version, Compiled.compile(bundle), revocation.agency)
+        await self._install(bundle, signed)
+
+    async def _install(self, bundle: Bundle, signed: bytes) -> None:
+        region, version = self._region, bundle.version
         while True:
             service, core = region.broker.service, region.broker.core
-            if service is not None and core is not None and core.bundle.version < version:
+            if service is not None and core is not None and not region.in_force(version):
                 install = service.install_bundle(version=version, signed=signed, install=partial(core.install, bundle))
                 await region.until_dead(region.broker, install)
             if region.in_force(version):

@@ -15,15 +15,19 @@ from policy.community import Community
 from scenarios.soak.ghost_bounds import look_for_remains, measure, measure_tasks
 from scenarios.soak.ghost_community import Bundles
 from scenarios.soak.ghost_log import LogWatch
+from scenarios.soak.ghost_losses import node_put_back, router_put_back
 from scenarios.soak.ghost_reports import Reports, Sent
 from scenarios.soak.ghost_wire import WireWatch
 from scenarios.soak.invariants import NEVER_BACK, ORACLE, REVOKED, Tolerance, Violation
+from scenarios.soak.losses import Losses
 from scenarios.soak.reference import BROKER
 from schemas.codec import unpack
 from schemas.limits import FRAME_BYTES_MAX
 from transport.seeded import stream
 
 _RECORD: Final = "SELECT number, at, stage, hid, agency, body FROM record WHERE number > ?"
+_RECORDS_HELD: Final = "SELECT coalesce(max(number), 0) FROM record"
+_ENTRIES_HELD: Final = "SELECT coalesce(max(number), 0) FROM journal"
 _JOURNAL: Final = "SELECT number, at_ms, machine_ms, stage, fields FROM journal WHERE number > ?"
 
 
@@ -50,9 +54,11 @@ class Ghost:
         self.lines: list[str] | None = None  # the trace in words, where it is asked for
         self.violation: Violation | None = None
         self.sometimes: dict[str, int] = {}
+        self._router, self._seed = router, seed
+        self.losses = Losses(self.saw)
         self._bundles = Bundles(community)
-        self.reports = Reports(self._bundles, tolerance=tolerance, broke=self.broke, saw=self.saw)
-        self.log = LogWatch(public=router, bundles=self._bundles, chance=stream(seed, "ghost log"), broke=self.broke)
+        self.reports = Reports(self._bundles, tolerance=tolerance, losses=self.losses, broke=self.broke, saw=self.saw)
+        self.log = self._watch_log()
         self.wire = WireWatch(
             self.reports, self._bundles, chance=stream(seed, "ghost wire"), honest=not tolerance.lying
         )
@@ -133,8 +139,29 @@ class Ghost:
         self._watch_numbers(owner, sql)
         if owner == BROKER:
             self.log.committed(sql)
-        else:
+        elif BROKER not in self.losses.put_back:
             self.log.witnessed(owner, sql)
+
+    def put_back(self, owner: str, sql: sqlite3.Connection) -> None:
+        """See that a database is as it was some time ago: what it has forgotten is no longer asked of its owner."""
+        query = _RECORDS_HELD if owner == BROKER else _ENTRIES_HELD
+        self._rows[owner] = sql.execute(query).fetchone()[0]
+        self._note(owner, ("put back", self._rows[owner]))
+        for key in [key for key in self._numbers if key[0] == owner]:
+            del self._numbers[key]
+        self.losses.note(owner)
+        self._bundles.install(owner, sql.execute("SELECT coalesce(max(version), 1) FROM bundle").fetchone()[0])
+        if owner == BROKER:
+            router_put_back(self.reports, sql)
+            self.log = self._watch_log()
+            self.log.committed(sql)
+        else:
+            node_put_back(self.reports, owner, sql)
+
+    def _watch_log(self) -> LogWatch:
+        return LogWatch(
+            public=self._router, bundles=self._bundles, chance=stream(self._seed, "ghost log"), broke=self.broke
+        )
 
     def _note(self, owner: str, row: tuple[Any, ...]) -> None:
         line = f"{self._now_ms()} {owner} {row!r}"
@@ -175,12 +202,11 @@ class Ghost:
                 reports.receipt(agency, fields)
             case "misreleased" if not self._tolerance.refusals:
                 self.broke(ORACLE, f"{agency} got what it may not have of {fields['hid']}: {fields['rule']}")
-            case "gap":
-                self.broke(NEVER_BACK, f"{agency} lost {fields['deliveries']} deliveries that it had acked")
+            case "gap" | "log_fault":
+                if not self.losses.noticed(agency, stage) and not self._tolerance.lying:
+                    self.broke(NEVER_BACK, f"{agency} noticed a {stage}, and nothing was put back: {fields}")
             case "bundle":
                 self._install(agency, fields["version"])
-            case _:
-                pass
 
     def _install(self, owner: str, version: int) -> None:
         before = self._bundles.install(owner, version)

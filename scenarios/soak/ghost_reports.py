@@ -20,6 +20,7 @@ from scenarios.soak.invariants import (
     REVOKED,
     Tolerance,
 )
+from scenarios.soak.losses import Losses
 from scenarios.soak.reference import BROKER
 from schemas.codec import read_shape
 from schemas.label import Label
@@ -36,6 +37,7 @@ class Sent:
     at_ms: int
     labels: dict[int, Label]
     audiences: list[dict[str, int]] = field(default_factory=list)
+    forgotten: int = 0  # of these, by an author whose disk was put back
 
     def bits(self, reader: str) -> int:
         """Return all portions that were ever released to a reader."""
@@ -51,12 +53,16 @@ class Reports:
     Args:
         bundles: Who holds which bundle.
         tolerance: What the plan makes legitimate.
+        losses: Whose disks were put back.
         broke: Told of what does not hold.
         saw: Counts what was seen.
     """
 
-    def __init__(self, bundles: Bundles, *, tolerance: Tolerance, broke: Broke, saw: Callable[[str], None]) -> None:
+    def __init__(
+        self, bundles: Bundles, *, tolerance: Tolerance, losses: Losses, broke: Broke, saw: Callable[[str], None]
+    ) -> None:
         self._bundles = bundles
+        self._losses = losses
         self._tolerance = tolerance
         self.broke = broke
         self.saw = saw
@@ -113,7 +119,7 @@ class Reports:
         """Take in a verdict as its author has it."""
         hid = fields["hid"]
         self.settled.setdefault((agency, hid), []).append(stage)
-        if stage == "accepted" and hid not in self.admitted:
+        if stage == "accepted" and hid not in self.admitted and BROKER not in self._losses.put_back:
             self.broke(NOTHING_LOST, f"{agency} was told that {hid} is accepted; the router has no record of it")
         if stage == "refused" and not self._tolerance.refusals:
             self.broke(ORACLE, f"an honest message of {agency} was refused: {fields['code']} {fields['refusals']}")
@@ -144,7 +150,8 @@ class Reports:
     def receipt(self, author: str, fields: dict[str, Any]) -> None:
         """Take in a receipt as the author has it."""
         hid, reader = fields["hid"], fields["reader"]
-        if not self.verified.get((reader, hid), 0) and (reader, hid) not in self.rejected:
+        known = self.verified.get((reader, hid), 0) or (reader, hid) in self.rejected
+        if not known and reader not in self._losses.put_back:
             self.broke(RECEIPTED, f"{author} holds a receipt of {reader} for {hid}, which that disk does not have")
         if fields["status"] == "delivered":
             self.receipts.add((author, hid, reader))
@@ -196,8 +203,9 @@ class Reports:
             if sent.author in self._bundles.revoked_anywhere:
                 continue
             verdicts = self.settled.get((sent.author, hid), [])
-            if len(verdicts) < len(sent.audiences):
-                missing.append(f"{sent.author} has {len(verdicts)} of {len(sent.audiences)} verdicts on {hid}")
+            due = len(sent.audiences) - sent.forgotten
+            if len(verdicts) < due:
+                missing.append(f"{sent.author} has {len(verdicts)} of {due} verdicts on {hid}")
             if "accepted" not in verdicts:
                 continue
             readers = dict.fromkeys(reader for audience in sent.audiences for reader in audience)
@@ -213,6 +221,8 @@ class Reports:
             return ""
         if self.verified.get((reader, hid), 0) != sent.bits(reader):
             held = self.verified.get((reader, hid), 0)
+            if self._losses.explain(sent.author, hid, reader):
+                return ""
             return f"{reader} holds {held:b} of {hid} where {sent.bits(reader):b} was accepted"
         if (sent.author, hid, reader) not in self.receipts and not self._tolerance.refusals:
             return f"{sent.author} has no receipt of {reader} for {hid}"

@@ -20,6 +20,11 @@ LIVELINESS: Final = 10
 REPEATED: Final = 11
 TRIED: Final = 12
 RECEIPTED: Final = 13
+NOTICED: Final = 17
+THROTTLED: Final = 18
+FILE_REFUSED: Final = 14
+RECALLED: Final = 15
+IN_TIME: Final = 16
 
 INVARIANTS: Final = {
     NO_CRASH: "no part ends with an error of ours",
@@ -36,6 +41,11 @@ INVARIANTS: Final = {
     REPEATED: "one plan has one outcome",
     TRIED: "every kind of fault and recovery was seen in a long soak",
     RECEIPTED: "a receipt speaks of what is on disk",
+    NOTICED: "whatever a lying router does is noticed, by whom it was done to and by an auditor",
+    THROTTLED: "who sends too much is told so, on record, and delays nobody else",
+    FILE_REFUSED: "a file that is damaged, or another's, is never served from",
+    RECALLED: "what was recalled goes to nobody and stays with nobody",
+    IN_TIME: "nothing is taken up after its end, and no id is used twice",
 }
 
 
@@ -50,13 +60,14 @@ class Violation:
 
 @dataclass(slots=True)
 class Tolerance:
-    """What a plan makes legitimate: a clock that errs, or a revocation, lets honest messages be refused, visibly."""
+    """What a plan makes legitimate: clocks that err, revocations and lost writes may have honest messages refused."""
 
     skewed: bool
     revoking: bool
+    losing: bool = False  # a disk comes back as it was: what it forgot must be noticed
     lying: bool = False  # the router is hostile: what it does must be noticed, and cannot be prevented
 
     @property
     def refusals(self) -> bool:
         """Whether an honest message may be refused."""
-        return self.skewed or self.revoking
+        return self.skewed or self.revoking or self.losing

@@ -26,11 +26,12 @@ from broker.service import BrokerService
 from broker.store import Store
 from scenarios.enrolment import ROUTER, Community
 from scenarios.simulated_region import BROKER_DATABASE, node_database
-from scenarios.soak.reference import BEGIN_MS
+from scenarios.soak.evil_router import LyingCore, LyingRouter, LyingStore, open_store
+from scenarios.soak.hostile_side import HostileSide
+from scenarios.soak.reference import BEGIN_MS, BROKER
 from schemas.bundle import Bundle
 from sealing.keyfile import KeyRing
 from sealing.statements import read_bundle
-from transport.clock import Clock
 from transport.link import Connect, Link
 from transport.memory_disk import Dead, MemoryDisk
 from transport.seeded import LoopClock, SeededEntropy
@@ -61,11 +62,11 @@ class Surroundings:
     disk: MemoryDisk
     net: SimNet
     executor: Executor
-    clock: Clock
     canary: Canary | None
     saw: Callable[[str], None]
     keys: Callable[[KeyRing], None]  # told of every key ring before it is used
     ended: Callable[[str], None]  # told of the end of every life
+    hostile: HostileSide | None = None
 
 
 class Life(ABC):
@@ -74,13 +75,20 @@ class Life(ABC):
     def __init__(self, name: str, path: Path, around: Surroundings) -> None:
         self.name = name
         self.around = around
-        self._path = path
+        self.path = path
         self._end: asyncio.Future[bool] | None = None  # of this life: True if it dies, False if it is stopped
         self._armed: str | None = None
         self._stopping = False
         self._may_rise = asyncio.Event()
         self._may_rise.set()
         self.lives = self.deaths = 0
+        self.clock = LoopClock(BEGIN_MS)  # the time that is signed and judged by …
+        self.machine_clock = LoopClock(BEGIN_MS)  # … and that of the machine
+
+    @property
+    def clocks(self) -> tuple[LoopClock, ...]:
+        """Both clocks, which err together where it is the machine's that errs."""
+        return self.clock, self.machine_clock
 
     def arm(self, point: str) -> None:
         """Have it die, now or when it next comes to this point; it stays dead until ``raise_again``."""
@@ -110,7 +118,7 @@ class Life(ABC):
     def die(self) -> None:
         """End this life: nothing that it still does has any effect."""
         self.deaths += 1
-        self.around.disk.kill(self._path)
+        self.around.disk.kill(self.path)
         if self._end is not None and not self._end.done():
             self.around.saw("deaths")
             self._end.set_result(True)
@@ -142,6 +150,14 @@ class Life(ABC):
             await asyncio.sleep(_DOWN_S_LEAST)
 
     @abstractmethod
+    def try_to_open(self) -> None:
+        """Open the database as a life begins with, and close it again.
+
+        Raises:
+            StoreError: If it is refused.
+        """
+
+    @abstractmethod
     def _one_life(self, end: asyncio.Future[bool], /) -> AbstractAsyncContextManager[None]:
         """Run the parts for one life; ``end`` is done as soon as that life is over."""
 
@@ -153,13 +169,16 @@ class NodeLife(Life):
         super().__init__(agency, node_database(agency), around)
         self._ring = around.community.rings[agency]
         self._on_arrival = on_arrival
-        self.clock = LoopClock(BEGIN_MS)
         self.node: Node | None = None
+
+    def try_to_open(self) -> None:
+        """Open the database as a life begins with, and close it again."""
+        NodeStore.open(self.path, agency=self.name, disk=self.around.disk.open).close()
 
     @asynccontextmanager
     async def _one_life(self, end: asyncio.Future[bool], /) -> AsyncGenerator[None, None]:
         around = self.around
-        store = NodeStore.open(self._path, agency=self.name, disk=around.disk.open)
+        store = NodeStore.open(self.path, agency=self.name, disk=around.disk.open)
         node = Node(
             core=NodeCore(keys=Keys(self._ring), bundle=self._newest_bundle(store)),
             root=around.community.root,
@@ -167,11 +186,11 @@ class NodeLife(Life):
             disk=around.executor,
             connect=self._fenced(around.net.connect(self.name), end),
             clock=self.clock,
-            machine_clock=around.clock,
+            machine_clock=self.machine_clock,
             entropy=SeededEntropy(around.seed, purpose=f"node {self.name} life {self.lives}"),
             on_arrival=partial(self._arrived, end),
             keep_keys=self._keep_keys,
-            timings=TIMINGS,
+            timings=TIMINGS if around.hostile is None else around.hostile.timings(TIMINGS),
         )
         if around.canary is not None:
             around.canary.into_node(node)
@@ -236,35 +255,51 @@ class BrokerLife(Life):
     """The broker: its service in front of the simulated network, its router on its database."""
 
     def __init__(self, around: Surroundings) -> None:
-        super().__init__("broker", BROKER_DATABASE, around)
+        super().__init__(BROKER, BROKER_DATABASE, around)
         self.service: BrokerService | None = None
         self.core: RouterCore | None = None
+
+    def try_to_open(self) -> None:
+        """Open the database as a life begins with, and close it again."""
+        Store.open(self.path, router=ROUTER, disk=self.around.disk.open).close()
 
     @asynccontextmanager
     async def _one_life(self, _end: asyncio.Future[bool], /) -> AsyncGenerator[None, None]:
         around, community = self.around, self.around.community
-        store = Store.open(self._path, router=ROUTER, disk=around.disk.open)
+        malice = None if around.hostile is None else around.hostile.malice
+        if malice is None:
+            store = Store.open(self.path, router=ROUTER, disk=around.disk.open)
+        else:
+            store = open_store(self.path, malice, disk=around.disk.open)
         held = store.holdings.bundles()
         bundle = community.bundle
         if held:
-            bundle = read_bundle(held[-1][1], root=community.root, now_ms=around.clock.now_ms())
+            bundle = read_bundle(held[-1][1], root=community.root, now_ms=self.clock.now_ms())
         else:
             with store.transaction():
                 store.holdings.write_bundle(bundle.version, community.signed_bundle)
-        limits = QuotaLimits()
-        core = RouterCore(identity=Identity(router=ROUTER, signer=community.router), bundle=bundle)
-        router = Router(core=core, store=store, limits=limits)
+        limits = QuotaLimits() if around.hostile is None else around.hostile.limits
+        identity = Identity(router=ROUTER, signer=community.router)
+        if malice is None:
+            core = RouterCore(identity=identity, bundle=bundle)
+        else:
+            core = LyingCore(malice, identity=identity, bundle=bundle)
+        if malice is None or not isinstance(store, LyingStore):
+            router = Router(core=core, store=store, limits=limits)
+        else:
+            router = LyingRouter(malice, core=core, store=store, limits=limits)
         service = BrokerService(
             router=router,
             authenticator=lambda _credentials: None,  # the simulated network has proved who connects
             quotas=Quotas(limits),
-            clock=around.clock,
-            machine_clock=around.clock,
+            clock=self.clock,
+            machine_clock=self.machine_clock,
         )
         if around.canary is not None:
             around.canary.into_broker(router)
         try:
-            async with service.running(), around.net.serving(service, admits=partial(_active, core)):
+            front = service if around.hostile is None else around.hostile.door.before(service)
+            async with service.running(), around.net.serving(front, admits=partial(_active, core)):
                 self.service, self.core = service, core
                 yield
         finally:

@@ -6,24 +6,23 @@ The work is that of desks (desks.py), the faults are the plan's, the judge is th
 import asyncio
 import traceback
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from policy.community import Community as Compiled
-from scenarios.simulated_region import BROKER_DATABASE, node_database
 from scenarios.soak import invariants as watch
 from scenarios.soak.desks import Desks
 from scenarios.soak.ghost import Ghost
 from scenarios.soak.invariants import Tolerance, Violation
-from scenarios.soak.lives import BrokerLife, Canary, Life, NodeLife, Surroundings
+from scenarios.soak.lives import BrokerLife, Canary, NodeLife, Surroundings
+from scenarios.soak.mishaps import Mishaps
 from scenarios.soak.plan import Plan
-from scenarios.soak.reference import AGENCIES, BEGIN_MS, BROKER, make_community
+from scenarios.soak.reference import AGENCIES, make_community
 from scenarios.soak.region import LOOK_S, Region
 from scenarios.soak.settling import LIVELY_S, settle
-from schemas.errors import LinkError, SimulationError, StoreError
-from transport.faults import BrokerRestart, ClockSkew, FaultDriver, NodeCrash, ProcessFault, Takeover
+from schemas.errors import SimulationError, StoreError
+from transport.faults import ClockJump, ClockSkew, DamagedFile, FaultDriver, LyingDisk, OldSnapshot
 from transport.memory_disk import MemoryDisk
-from transport.seeded import LoopClock, SeededEntropy, stream
+from transport.seeded import SeededEntropy, stream
 from transport.simloop import run_simulated, running_simulation
 from transport.simnet import Course, Direction, SimNet
 
@@ -99,7 +98,9 @@ class _Run:
         self._ghost = Ghost(
             Compiled.compile(bundle),
             tolerance=Tolerance(
-                skewed=any(isinstance(fault, ClockSkew) for fault in plan.faults), revoking=bool(plan.revocations)
+                skewed=any(isinstance(fault, ClockSkew | ClockJump) for fault in plan.faults),
+                revoking=bool(plan.revocations),
+                losing=any(isinstance(fault, LyingDisk | OldSnapshot | DamagedFile) for fault in plan.faults),
             ),
             now_ms=lambda: loop.now_us() // 1_000,
             router=community.router.public,
@@ -108,11 +109,14 @@ class _Run:
         self._ghost.lines = [] if self._keep_lines else None
         net = SimNet(self._course)
         net.watch(self._ghost.frame_down)
-        self._faults = FaultDriver(plan.faults, net=net, process=self._process)
-        self._region = Region(
-            plan=plan, ghost=self._ghost, disk=MemoryDisk(gate=self._gate), net=net, community=community, bundle=bundle
-        )
+        disk = MemoryDisk(gate=self._gate)
+        self._region = Region(plan=plan, ghost=self._ghost, disk=disk, net=net, community=community, bundle=bundle)
         self._desks = Desks(self._region)
+        self._mishaps = Mishaps(self._region, self._desks)
+        self._faults = FaultDriver(plan.faults, net=net, process=self._mishaps.process)
+
+    def _gate(self, owner: str, moment: str) -> None:
+        self._mishaps.gate(owner, moment)
 
     def _course(self, agency: str, direction: Direction) -> Course:
         most_us = self._plan.line_ms_most * 1_000
@@ -126,7 +130,7 @@ class _Run:
         region = self._region
         around = Surroundings(
             seed=self._plan.seed, community=region.community, disk=region.disk, net=region.net, executor=executor,
-            clock=LoopClock(BEGIN_MS), canary=self._canary, saw=self._ghost.saw, keys=self._ghost.wire.learn_keys,
+            canary=self._canary, saw=self._ghost.saw, keys=self._ghost.wire.learn_keys,
             ended=self._ghost.life_ended,
         )  # fmt: skip
         region.broker = BrokerLife(around)
@@ -150,33 +154,6 @@ class _Run:
         async with asyncio.timeout(LIVELY_S):
             while self._region.unlinked():  # noqa: ASYNC110 - many conditions, in virtual time
                 await asyncio.sleep(LOOK_S / 10)
-
-    # Faults.
-
-    def _gate(self, owner: str, moment: str) -> None:
-        life: Life = self._region.broker if owner == BROKER else self._region.nodes[owner]
-        if moment == "after-commit":
-            path = BROKER_DATABASE if owner == BROKER else node_database(owner)
-            self._ghost.committed(owner, self._region.disk.connection(path))
-        life.pass_point(moment)
-
-    def _process(self, fault: ProcessFault, begins: bool) -> None:  # noqa: FBT001 - begins or ends
-        match fault:
-            case NodeCrash():
-                life = self._region.nodes[fault.agency]
-                life.arm(fault.point) if begins else life.raise_again()
-            case BrokerRestart():
-                self._region.broker.arm(fault.point) if begins else self._region.broker.raise_again()
-            case ClockSkew():
-                self._region.nodes[fault.agency].clock.skew_ms += fault.offset_ms if begins else -fault.offset_ms
-            case Takeover():
-                self._region.tasks.create_task(self._take_over(fault.agency), name=f"stranger-{fault.agency}")
-
-    async def _take_over(self, agency: str) -> None:
-        """Open a second link under an agency's name, and leave again."""
-        with suppress(LinkError):
-            async with self._region.net.connect(agency)():
-                await asyncio.sleep(LOOK_S / 2)
 
 
 def _in_words(error: BaseException) -> str:
