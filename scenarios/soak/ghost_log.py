@@ -31,7 +31,7 @@ from broker.audit.log import hash_in_row
 from scenarios.enrolment import ROUTER
 from scenarios.soak.ghost_community import Bundles
 from scenarios.soak.ghost_reports import Broke
-from scenarios.soak.invariants import LEAVES, NEVER_BACK
+from scenarios.soak.invariants import LEAVES, NEVER_BACK, REVOKED
 from schemas.codec import read_shape, unpack
 from schemas.errors import LogError
 from schemas.frames import RouterVerdict
@@ -66,7 +66,8 @@ class LogWatch:
         self._rows: list[bytes] = []  # the hashes that each leaf completed
         self._signed: list[Checkpoint] = []
         self._releases = self._records = self._version = 0  # seen of these tables
-        self._released: set[bytes] = set()
+        self._originators: dict[bytes, str] = {}  # of what was admitted
+        self._recalled: set[bytes] = set()
         self._due: Counter[tuple[bytes, str]] = Counter()  # decided and neither delivered nor cancelled
         self._last_dseq: dict[str, int] = {}
         self.leaves = 0
@@ -122,12 +123,13 @@ class LogWatch:
         for number, hid, wraps_hash, statement, originator, kind, ref in releases:
             self._releases = number
             verdict = read_shape(RouterVerdict, unpack(statement, bytes_max=FRAME_BYTES_MAX))
-            if hid in self._released:
+            if hid in self._originators:
                 yield ("released", hid, originator, wraps_hash)
             else:
                 yield ("admitted", hid, originator, kind, ref, wraps_hash)
-            self._released.add(hid)
+            self._originators[hid] = originator
             if kind == "recall":
+                self._recalled.add(ref)
                 yield ("recalled", ref, originator, hid)
             for reader, bits in verdict.audience:
                 self._due[hid, reader] += 1
@@ -182,6 +184,11 @@ class LogWatch:
             " WHERE wrap != x'' GROUP BY hid, reader"
         )
         live = Counter({(hid, reader): count for hid, reader, count in rows})
+        for hid, reader in live:
+            struck = self._bundles.revoked & {reader, self._originators.get(hid, "")}
+            if struck or hid in self._recalled:
+                why = f"{', '.join(sorted(struck))} was revoked" if struck else "it was recalled"
+                self._broke(REVOKED, f"{hid.hex()} is still queued for {reader} after {why}")
         self._due = Counter({pair: count for pair, count in self._due.items() if count})
         for hid, reader in (self._due - live) | (live - self._due) | Counter(+(-self._due)):
             due, queued = self._due[hid, reader], live[hid, reader]

@@ -123,7 +123,8 @@ class OneWrongRecipient(Sound):
             # Asked twice for each draft: before the look-up of keys, and when it is sealed.
             audience = found(draft, at_ms=at_ms)
             self._readers += len(audience.readers)
-            strangers = [item.agency for item in node.core.bundle.agencies if item.agency not in audience.readers]
+            known = {*audience.readers, node.agency}
+            strangers = [item.agency for item in node.core.bundle.agencies if item.agency not in known]
             if self._readers >= self._next and strangers:
                 self._next, self._struck = self._next + 1_000, draft
             if draft is not self._struck:
