@@ -12,13 +12,18 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from policy.community import Community
+from scenarios.soak.figures import Account
 from scenarios.soak.ghost_bounds import look_for_remains, measure, measure_tasks
 from scenarios.soak.ghost_community import Bundles
+from scenarios.soak.ghost_evil import EvilWatch
+from scenarios.soak.ghost_flood import FloodWatch
 from scenarios.soak.ghost_log import LogWatch
 from scenarios.soak.ghost_losses import node_put_back, router_put_back
+from scenarios.soak.ghost_recall import Recalls
 from scenarios.soak.ghost_reports import Reports, Sent
+from scenarios.soak.ghost_time import Times
 from scenarios.soak.ghost_wire import WireWatch
-from scenarios.soak.invariants import NEVER_BACK, ORACLE, REVOKED, Tolerance, Violation
+from scenarios.soak.invariants import LIVELINESS, NEVER_BACK, NOTHING_LOST, ORACLE, REVOKED, Tolerance, Violation
 from scenarios.soak.losses import Losses
 from scenarios.soak.reference import BROKER
 from schemas.codec import unpack
@@ -58,6 +63,10 @@ class Ghost:
         self.losses = Losses(self.saw)
         self._bundles = Bundles(community)
         self.reports = Reports(self._bundles, tolerance=tolerance, losses=self.losses, broke=self.broke, saw=self.saw)
+        self.evil: EvilWatch | None = None  # where the router lies
+        self.flood: FloodWatch | None = None  # where somebody sends too much
+        self.recalls = Recalls(self.reports, self._bundles, self.losses)
+        self.times = Times(self.reports)
         self.log = self._watch_log()
         self.wire = WireWatch(
             self.reports, self._bundles, chance=stream(seed, "ghost wire"), honest=not tolerance.lying
@@ -72,6 +81,11 @@ class Ghost:
     def sent(self) -> dict[str, Sent]:
         """The reports that are on their authors' disks, by id."""
         return self.reports.sent
+
+    @property
+    def bundles(self) -> Bundles:
+        """Who holds which bundle."""
+        return self._bundles
 
     @property
     def revoked_anywhere(self) -> set[str]:
@@ -95,13 +109,29 @@ class Ghost:
         """Count a fault, or a branch of recovery, that was taken."""
         self.sometimes[what] = self.sometimes.get(what, 0) + 1
 
+    def account(self) -> Account:
+        """Return what became of the reports of this run; once it is over."""
+        # A run that broke off has not come to the end of anything: only what broke it may speak of losses.
+        told = self.violation is None or self.violation.invariant in {NOTHING_LOST, LIVELINESS}
+        return Account(
+            accepted=len(self.reports.accepted),
+            deliveries=sum(1 for bits in self.reports.verified.values() if bits),
+            lost=len(self.unexplained()) if told else 0,
+            doubled=self.reports.doubled,
+        )
+
     def unexplained(self) -> list[str]:
         """Return what was accepted and has come to no end that anybody could see."""
-        return self.reports.unexplained()
+        return self.reports.unexplained(self.recalls.asked) if self.evil is None else self.evil.unnoticed()
+
+    def _contradicted(self, _invariant: int, _text: str) -> None:
+        """A lying router's log is not asked to be true, but to be found out."""
+        self.saw("log contradicts what happened")
 
     def frame_down(self, agency: str, frame: bytes) -> None:
         """See a frame that the broker sends."""
         self.wire.frame_down(agency, frame)
+        self.recalls.frame_down(agency, frame)
 
     def measure(self, databases: Mapping[str, sqlite3.Connection]) -> None:
         """Hold everything that may grow against its bound; the databases are given by owner."""
@@ -115,6 +145,10 @@ class Ghost:
 
     def finish(self) -> None:
         """Look at what can be judged only once a run is over."""
+        if self.evil is not None:
+            self.evil.finish()
+        if self.flood is not None:
+            self.flood.finish()
         self.log.finish()
 
     # What became durable.
@@ -153,14 +187,17 @@ class Ghost:
         self._bundles.install(owner, sql.execute("SELECT coalesce(max(version), 1) FROM bundle").fetchone()[0])
         if owner == BROKER:
             router_put_back(self.reports, sql)
+            self.recalls.router_put_back(sql)
             self.log = self._watch_log()
             self.log.committed(sql)
         else:
             node_put_back(self.reports, owner, sql)
+            self.recalls.node_put_back(owner, sql)
 
     def _watch_log(self) -> LogWatch:
         return LogWatch(
-            public=self._router, bundles=self._bundles, chance=stream(self._seed, "ghost log"), broke=self.broke
+            public=self._router, bundles=self._bundles, chance=stream(self._seed, "ghost log"),
+            broke=self._contradicted if self._tolerance.lying else self.broke,
         )
 
     def _note(self, owner: str, row: tuple[Any, ...]) -> None:
@@ -185,6 +222,13 @@ class Ghost:
 
     def _journal(self, agency: str, at_ms: int, stage: str, fields: dict[str, Any]) -> None:
         self.saw(f"node {stage}" + (f" {fields['code']}" if "code" in fields else ""))
+        if self.evil is not None:
+            self.evil.journal(agency, stage, fields)
+        if self.flood is not None:
+            self.flood.journal(agency, stage, fields)
+        self.times.journal(agency, at_ms, stage, fields)
+        if self.recalls.journal(agency, stage, fields):
+            return
         reports = self.reports
         match stage:
             case "intended":
@@ -216,6 +260,13 @@ class Ghost:
     def _record(self, at_ms: int, stage: str, hid: bytes | None, agency: str, body: bytes) -> None:
         self.saw(f"router {stage}")
         value: Any = unpack(body, bytes_max=FRAME_BYTES_MAX) if body else ()
+        if self.evil is not None and hid is not None:
+            self.evil.record(stage, hid.hex(), agency, value)
+        if self.flood is not None:
+            self.flood.record(stage, agency, value)
+        if hid is not None:
+            self.recalls.record(stage, hid.hex(), agency, value)
+            self.times.record(at_ms, stage, hid.hex())
         match stage:
             case "bundle":
                 self._install(BROKER, value[0])

@@ -3,7 +3,7 @@
 Policy is asked here by ``decide``, where nodes and router ask ``audience_mask``: two ways to the same answer.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -121,7 +121,7 @@ class Reports:
         self.settled.setdefault((agency, hid), []).append(stage)
         if stage == "accepted" and hid not in self.admitted and BROKER not in self._losses.put_back:
             self.broke(NOTHING_LOST, f"{agency} was told that {hid} is accepted; the router has no record of it")
-        if stage == "refused" and not self._tolerance.refusals:
+        if stage == "refused" and not (self._tolerance.refusals or self._tolerance.lying):
             self.broke(ORACLE, f"an honest message of {agency} was refused: {fields['code']} {fields['refusals']}")
 
     def taken(self, reader: str, fields: dict[str, Any]) -> None:
@@ -144,7 +144,8 @@ class Reports:
         """Take in what a reader would not take."""
         if fields["hid"] is not None:
             self.rejected.add((agency, fields["hid"]))
-        if not self._tolerance.refusals:
+        forged = fields["hid"] is None and self._tolerance.poisoned
+        if not (self._tolerance.refusals or self._tolerance.lying or forged):
             self.broke(NOTHING_UNSENT, f"{agency} rejected what an honest agency sent: {fields['code']}")
 
     def receipt(self, author: str, fields: dict[str, Any]) -> None:
@@ -196,11 +197,11 @@ class Reports:
 
     # At the end.
 
-    def unexplained(self) -> list[str]:
-        """Return what was accepted and has come to no end that anybody could see."""
+    def unexplained(self, recalled: Collection[str] = ()) -> list[str]:
+        """Return what was accepted, was not recalled, and has come to no end that anybody could see."""
         missing: list[str] = []
         for hid, sent in self.sent.items():
-            if sent.author in self._bundles.revoked_anywhere:
+            if hid in recalled or sent.author in self._bundles.revoked_anywhere:
                 continue
             verdicts = self.settled.get((sent.author, hid), [])
             due = len(sent.audiences) - sent.forgotten

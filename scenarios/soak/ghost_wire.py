@@ -85,9 +85,14 @@ class WireWatch:
             others = [name for name in AGENCIES if name not in (wrap.to, originator)]
             if self._chance.random() >= _ALL_TRIED:
                 others = self._chance.sample(others, k=_TRIED_MOST)
-            if agency != wrap.to and agency not in others:
+            if agency not in others and not self._is_for(agency, received):
                 others.append(agency)
             self._try(received, wrap, others)
+
+    def _is_for(self, agency: str, received: Received) -> bool:
+        """Tell whether a message was released to an agency; whose name stands on a wrap may be a lie."""
+        sent = self._reports.sent.get(received.hid.hex())
+        return sent is None or bool(sent.bits(agency))
 
     def _check_cut(self, agency: str, received: Received, wrap: Wrap) -> None:
         """What goes to a reader is its own wrap and no portion that its author has not released to it."""

@@ -66,6 +66,7 @@ class Tolerance:
     revoking: bool
     losing: bool = False  # a disk comes back as it was: what it forgot must be noticed
     lying: bool = False  # the router is hostile: what it does must be noticed, and cannot be prevented
+    poisoned: bool = False  # frames arrive that nobody sent, and are rejected
 
     @property
     def refusals(self) -> bool:

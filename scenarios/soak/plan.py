@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from scenarios.soak.hostility import Hostility, Quota
 from scenarios.soak.reference import LABELS
 from schemas.errors import InputError
 from schemas.names import AgencyId
@@ -34,6 +35,7 @@ class Message(Shape):
     to: Annotated[tuple[AgencyId, ...], Field(max_length=64)] = ()
     corrects: Number | None = None
     large: bool = False
+    lives_ms: Annotated[int, Field(ge=1_000, le=7 * 24 * 3_600_000)] | None = None  # from sealing to expiry
 
 
 class Again(Shape):
@@ -51,7 +53,21 @@ class Revocation(Shape):
     agency: AgencyId
 
 
-Work = Message | Again | Revocation
+class Recall(Shape):
+    """A message is taken back by its author, as soon as it can be from this time on."""
+
+    at_ms: Millis
+    message: Number
+
+
+class Rotation(Shape):
+    """An agency changes its box key before the week is over."""
+
+    at_ms: Millis
+    agency: AgencyId
+
+
+Work = Message | Again | Revocation | Recall | Rotation
 
 
 class Plan(Shape):
@@ -65,11 +81,15 @@ class Plan(Shape):
     messages: Annotated[tuple[Message, ...], Field(max_length=1_000)]
     again: Annotated[tuple[Again, ...], Field(max_length=100)] = ()
     revocations: Annotated[tuple[Revocation, ...], Field(max_length=16)] = ()
+    recalls: Annotated[tuple[Recall, ...], Field(max_length=100)] = ()
+    rotations: Annotated[tuple[Rotation, ...], Field(max_length=100)] = ()
     faults: Annotated[tuple[Fault, ...], Field(max_length=1_000)]
+    hostility: Annotated[tuple[Hostility, ...], Field(max_length=100)] = ()
+    quota: Quota | None = None
 
     def work(self) -> tuple[Work, ...]:
         """Return all that desks do."""
-        return (*self.messages, *self.again, *self.revocations)
+        return (*self.messages, *self.again, *self.revocations, *self.recalls, *self.rotations)
 
     def digest(self) -> str:
         """Return a short name of this plan."""

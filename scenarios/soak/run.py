@@ -7,11 +7,17 @@ import asyncio
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from policy.community import Community as Compiled
 from scenarios.soak import invariants as watch
 from scenarios.soak.desks import Desks
+from scenarios.soak.figures import Account
 from scenarios.soak.ghost import Ghost
+from scenarios.soak.hostile_run import Auditor, HostileRun
+from scenarios.soak.hostile_side import HostileSide
+from scenarios.soak.hostility import Poison, RouterHostility
 from scenarios.soak.invariants import Tolerance, Violation
 from scenarios.soak.lives import BrokerLife, Canary, NodeLife, Surroundings
 from scenarios.soak.mishaps import Mishaps
@@ -36,22 +42,32 @@ class Outcome:
     trace: str
     virtual_ms: int
     turns: int
+    account: Account
     sometimes: dict[str, int] = field(repr=False)
     lines: tuple[str, ...] = field(default=(), repr=False)
 
 
 def run_plan(
-    plan: Plan, *, canary: Canary | None = None, keep_lines: bool = False, every_call: bool = False
+    plan: Plan,
+    *,
+    canary: Canary | None = None,
+    auditor: Auditor | None = None,
+    keep_lines: bool = False,
+    every_call: bool = False,
 ) -> Outcome:
     """Run a plan in virtual time.
 
     Args:
         plan: What is done and what goes wrong.
         canary: A planted bug, to see that it is found.
+        auditor: Reads the exported log of a run whose router lies; without one, nobody audits it.
         keep_lines: Keep the trace in words, to compare two runs.
         every_call: Watch every call for stray clocks and chance.
     """
-    return run_simulated(_Run(plan, canary, keep_lines=keep_lines).outcome(), every_call=every_call)
+    # Made here, since a name for it takes chance, which a simulation refuses.
+    with TemporaryDirectory(prefix="sandiwara-soak-") as folder:
+        run = _Run(plan, canary, keep_lines=keep_lines)
+        return run_simulated(run.outcome(auditor, Path(folder) / "log"), every_call=every_call)
 
 
 class _Run:
@@ -60,7 +76,7 @@ class _Run:
         self._canary = canary
         self._keep_lines = keep_lines
 
-    async def outcome(self) -> Outcome:
+    async def outcome(self, auditor: Auditor | None, folder: Path) -> Outcome:
         """Run it all."""
         self._prepare()
         try:
@@ -73,6 +89,8 @@ class _Run:
         remains = sorted(task.get_name() for task in asyncio.all_tasks() - {asyncio.current_task()})
         if remains:
             self._ghost.broke(watch.NO_REMAINS, f"still running at the end: {', '.join(remains[:8])}")
+        if self._hostile is not None and auditor is not None:
+            self._hostile.audit(auditor, folder)
         self._ghost.finish()
         self._region.disk.close()
         loop = running_simulation()
@@ -85,6 +103,7 @@ class _Run:
             trace=self._ghost.trace_hash(),
             virtual_ms=loop.now_us() // 1_000,
             turns=loop.turns,
+            account=self._ghost.account(),
             sometimes=sometimes,
             lines=tuple(self._ghost.lines or ()),
         )
@@ -101,6 +120,8 @@ class _Run:
                 skewed=any(isinstance(fault, ClockSkew | ClockJump) for fault in plan.faults),
                 revoking=bool(plan.revocations),
                 losing=any(isinstance(fault, LyingDisk | OldSnapshot | DamagedFile) for fault in plan.faults),
+                lying=any(isinstance(act, RouterHostility) for act in plan.hostility),
+                poisoned=any(isinstance(act, Poison) for act in plan.hostility),
             ),
             now_ms=lambda: loop.now_us() // 1_000,
             router=community.router.public,
@@ -111,6 +132,8 @@ class _Run:
         net.watch(self._ghost.frame_down)
         disk = MemoryDisk(gate=self._gate)
         self._region = Region(plan=plan, ghost=self._ghost, disk=disk, net=net, community=community, bundle=bundle)
+        self._side = HostileSide.of(plan, now_ms=lambda: loop.now_us() // 1_000, saw=self._ghost.saw)
+        self._hostile = None if self._side is None else HostileRun(self._region, self._side)
         self._desks = Desks(self._region)
         self._mishaps = Mishaps(self._region, self._desks)
         self._faults = FaultDriver(plan.faults, net=net, process=self._mishaps.process)
@@ -131,7 +154,7 @@ class _Run:
         around = Surroundings(
             seed=self._plan.seed, community=region.community, disk=region.disk, net=region.net, executor=executor,
             canary=self._canary, saw=self._ghost.saw, keys=self._ghost.wire.learn_keys,
-            ended=self._ghost.life_ended,
+            ended=self._ghost.life_ended, hostile=self._side,
         )  # fmt: skip
         region.broker = BrokerLife(around)
         region.nodes = {agency: NodeLife(agency, around, on_arrival=self._desks.arrived) for agency in AGENCIES}
@@ -142,9 +165,13 @@ class _Run:
             async with asyncio.TaskGroup() as region.tasks:
                 await self._linked()
                 self._faults.begin()
+                if self._hostile is not None:
+                    self._hostile.begin()
                 self._desks.begin()
                 await region.watched_for(self._plan.span_ms / 1_000)
                 await settle(region)
+                if self._hostile is not None:
+                    await self._hostile.go_on()
             for life in region.nodes.values():
                 life.stop()
             region.broker.stop()

@@ -21,7 +21,8 @@ async def settle(region: Region) -> None:
             ghost.broke(watch.BOUNDS, f"{len(asyncio.all_tasks())} tasks are running")
         if region.net.counts.overflows:
             ghost.broke(watch.BOUNDS, "a node's queue of frames was full")
-        if not unsettled(region):
+        # What a lying router did shows only once a receipt is overdue.
+        if not unsettled(region) and not (ghost.evil is not None and ghost.unexplained()):
             break
         await asyncio.sleep(LOOK_S)
     left = [*unsettled(region), *ghost.unexplained()]

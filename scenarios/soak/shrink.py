@@ -7,13 +7,15 @@ plan that breaks another one is another bug.
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
+from scenarios.soak.hostility import Flood, Hostility, Poison, RouterHostility, Slow
 from scenarios.soak.plan import Again, Message, Plan, Revocation
 from transport.faults import Fault
 
 T = TypeVar("T")
 
 _RUNS_MOST: Final = 500
-Part = Fault | Message | Again | Revocation
+_HOSTILE: Final = RouterHostility | Flood | Poison | Slow
+Part = Fault | Message | Again | Revocation | Hostility
 # Runs a plan and returns the number of the invariant that it breaks, or None.
 Breaks = Callable[[Plan], int | None]
 
@@ -40,11 +42,14 @@ def shrink(plan: Plan, breaks: Breaks, *, runs_most: int = _RUNS_MOST) -> Plan:
                 "messages": tuple(part for part in parts if isinstance(part, Message)),
                 "again": tuple(part for part in parts if isinstance(part, Again)),
                 "revocations": tuple(part for part in parts if isinstance(part, Revocation)),
-                "faults": tuple(part for part in parts if not isinstance(part, Message | Again | Revocation)),
+                "hostility": tuple(part for part in parts if isinstance(part, _HOSTILE)),
+                "faults": tuple(
+                    part for part in parts if not isinstance(part, Message | Again | Revocation | _HOSTILE)
+                ),
             }
         )
 
-    parts: list[Part] = [*plan.faults, *plan.again, *plan.revocations, *plan.messages]
+    parts: list[Part] = [*plan.faults, *plan.hostility, *plan.again, *plan.revocations, *plan.messages]
     smallest = with_parts(least(parts, lambda kept: still(with_parts(kept))))
     for change in ({"disk_ms_most": 0}, {"line_ms_most": 0}, {"span_ms": _needed_ms(smallest)}):
         simpler = smallest.model_copy(update=change)
@@ -73,7 +78,7 @@ def least(parts: list[T], holds: Callable[[list[T]], bool]) -> list[T]:
 
 def _needed_ms(plan: Plan) -> int:
     """Return when the last fault is over and the last work begun."""
-    ends = [fault.at_ms + getattr(fault, "lasts_ms", 0) for fault in plan.faults]
+    ends = [fault.at_ms + getattr(fault, "lasts_ms", 0) for fault in (*plan.faults, *plan.hostility)]
     work: list[Message | Again | Revocation] = [*plan.messages, *plan.again, *plan.revocations]
     ends += [item.at_ms for item in work]
     return max(ends, default=0) + 1_000

@@ -1,0 +1,51 @@
+"""The broker's door, watched: what each agency sent last, and how it was answered.
+
+It stands between the simulated network and the broker's service and changes nothing; those who flood take from it what
+an agency really signed, and the ghost counts who was told that it had sent too much.
+"""
+
+from collections import Counter
+
+from broker.application import Attachment, Publication
+from broker.service import BrokerService
+from transport.simnet import SimAttachment
+
+_ENVELOPE = b"\xa8envelope"  # the packed type of a message that holds one
+
+
+class Door:
+    """What is seen at the door over all of the broker's lives."""
+
+    def __init__(self) -> None:
+        self.answers: Counter[tuple[str, Publication]] = Counter()
+        self.signed: dict[str, bytes] = {}  # the last frame of each agency that holds an envelope
+
+    def before(self, service: BrokerService) -> "WatchedFront":
+        """Return what the network shows to agencies in the place of this service."""
+        return WatchedFront(self, service)
+
+
+class WatchedFront:
+    """One life's front (``transport.simnet.Front``)."""
+
+    def __init__(self, door: Door, service: BrokerService) -> None:
+        self._door = door
+        self._service = service
+
+    async def attached(self, attachment: SimAttachment) -> None:
+        """Take up a session."""
+        seen: Attachment = attachment
+        await self._service.attached(seen)
+
+    async def published(self, agency: str, payload: bytes) -> int:
+        """Decide on a frame."""
+        if _ENVELOPE in payload:
+            self._door.signed[agency] = payload
+        answer = await self._service.published(agency, payload)
+        self._door.answers[agency, answer] += 1
+        return answer
+
+    async def detached(self, attachment: SimAttachment) -> None:
+        """Let go of a session."""
+        seen: Attachment = attachment
+        await self._service.detached(seen)

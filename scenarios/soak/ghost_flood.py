@@ -1,0 +1,97 @@
+"""What the ghost asks of a run in which somebody sends as much as it can: a named answer, a record, and no harm to others.
+
+Latency is virtual: what a line and a disk take, and what waits in front of them. The processor costs nothing here, so
+what is measured is whether anybody has to wait for the flood, and not how fast this machine is.
+"""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Final
+
+from broker.application import Publication
+from broker.quota import QuotaLimits
+from scenarios.soak.door import Door
+from scenarios.soak.invariants import BOUNDS, THROTTLED
+from schemas.errors import Code
+
+_OTHERS_MS_MOST: Final = 3_000  # besides what lines and disks take: a look-up of keys may take a second, twice
+_TURNS_OF_LINE_MOST: Final = 6  # look-up there and back, report up and down, and what each of them waits behind
+_TURNS_OF_DISK_MOST: Final = 24  # of both nodes and the broker, with what waits in front of each
+_NOTED_EVERY_MS: Final = 60_000  # an agency that is over its quota is put on record once in this time
+
+
+class FloodWatch:
+    """Watches one run with floods in its plan.
+
+    Args:
+        flooders: Who floods.
+        door: Who was answered what.
+        limits: What one agency may send.
+        calm: Whether nothing else goes wrong, so that the others' latency is the flood's doing.
+        line_ms_most: How slow a line is.
+        disk_ms_most: How slow a disk is.
+        broke: Told of what does not hold.
+        saw: Counts what was seen.
+        now_ms: Virtual time.
+    """
+
+    def __init__(
+        self,
+        flooders: frozenset[str],
+        *,
+        door: Door,
+        limits: QuotaLimits,
+        calm: bool,
+        line_ms_most: int,
+        disk_ms_most: int,
+        broke: Callable[[int, str], None],
+        saw: Callable[[str], None],
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._flooders = flooders
+        self._door = door
+        self._limits = limits
+        self._calm = calm
+        self._others_ms_most = _OTHERS_MS_MOST + _TURNS_OF_LINE_MOST * line_ms_most + _TURNS_OF_DISK_MOST * disk_ms_most
+        self._broke = broke
+        self._saw = saw
+        self._now_ms = now_ms
+        self._released_ms: dict[str, int] = {}
+        self._latencies: list[int] = []
+        self._noted: Counter[str] = Counter()
+
+    def journal(self, agency: str, stage: str, fields: dict[str, Any]) -> None:
+        """See an entry of a node's journal."""
+        if stage == "released" and agency not in self._flooders:
+            self._released_ms.setdefault(fields["hid"], self._now_ms())
+        elif stage == "verified" and fields["hid"] in self._released_ms and agency not in self._flooders:
+            self._latencies.append(self._now_ms() - self._released_ms[fields["hid"]])
+
+    def record(self, stage: str, agency: str, value: Any) -> None:
+        """See a record of the router."""
+        if stage == "refused" and value[0] == Code.QUOTA:
+            self._noted[agency] += 1
+            self._saw("throttled, on record")
+
+    def committed(self, sql: sqlite3.Connection) -> None:
+        """See that the router's queues keep their bound."""
+        for reader, count in sql.execute("SELECT reader, count(*) FROM queue GROUP BY reader"):
+            if count > self._limits.queue_rows_max:
+                self._broke(BOUNDS, f"{count} rows are queued for {reader}, where {self._limits.queue_rows_max} may be")
+
+    def finish(self) -> None:
+        """Look at who was refused and told of, and at how long the others waited."""
+        for (agency, answer), count in sorted(self._door.answers.items()):
+            if answer != Publication.QUOTA_EXCEEDED:
+                continue
+            self._saw("throttled")
+            if not self._noted[agency]:
+                self._broke(THROTTLED, f"{agency} was over its quota {count} times, and no record says so")
+            if self._noted[agency] > 1 + self._now_ms() // _NOTED_EVERY_MS:
+                self._broke(BOUNDS, f"{self._noted[agency]} records say that {agency} is over its quota")
+        if self._calm and self._latencies:
+            p99_ms = sorted(self._latencies)[len(self._latencies) * 99 // 100]
+            self._saw("latency of others measured")
+            if p99_ms > self._others_ms_most:
+                self._broke(THROTTLED, f"others wait {p99_ms} ms for a report, where {self._others_ms_most} may be")
