@@ -16,15 +16,17 @@ from conformance import (
     evil_bytes,
     evil_envelopes,
     evil_keys,
+    evil_log,
     evil_readers,
     evil_sequences,
+    evil_trees,
     evil_wire,
     world,
 )
 from conformance.evil_book import Book, Case, released_hash
 from conformance.requirements import SPEC_VERSION
 from conformance.vectors import FOLDER, Outcome, Vector, VectorFile, every_vector, read_folder, write_file
-from schemas.errors import STAGE_OF, InputError
+from schemas.errors import STAGE_OF, Code, InputError, LogFault
 
 # Each module enters its cases when it is imported; L3 is filled by three of them.
 PAGES: Final = (
@@ -36,8 +38,18 @@ PAGES: Final = (
     evil_readers,
     evil_sequences,
     evil_wire,
+    evil_log,
+    evil_trees,
 )
-BOOKS: Final = (evil_bytes.L0, evil_keys.L1, evil_keys.L2, evil_envelopes.L3, evil_audiences.L4, evil_wire.L5)
+BOOKS: Final = (
+    evil_bytes.L0,
+    evil_keys.L1,
+    evil_keys.L2,
+    evil_envelopes.L3,
+    evil_audiences.L4,
+    evil_wire.L5,
+    evil_log.L6,
+)
 
 
 def known_ids(folder: Path) -> dict[str, str]:
@@ -74,8 +86,9 @@ def _make(case: Case, ids: Mapping[str, str]) -> Vector:
         input=made.input,
         expect=Outcome(
             verdict=case.verdict,
-            stage=STAGE_OF[case.code] if case.code else None,
-            code=case.code,
+            stage=STAGE_OF[case.code] if isinstance(case.code, Code) else None,
+            code=case.code if isinstance(case.code, Code) else None,
+            fault=case.code if isinstance(case.code, LogFault) else None,
             released=released_hash(made.plaintexts),
         ),
     )

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from conformance import world
 from conformance.evil_sealer import EvilSealer, Hook, Only, Plan, Sealed, cut
-from schemas.errors import STAGE_OF, Code
+from schemas.errors import STAGE_OF, Code, LogFault
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ class Case:
     req: tuple[str, ...]
     why: str
     verdict: str
-    code: Code | None
+    code: Code | LogFault | None
     base: str | None
     mutation: str
     flag: str | None
@@ -59,9 +59,16 @@ class Book:
         return self._enter(op, req, why=why, base=base, mutation=mutation, verdict=verdict, code=None, flag=None)
 
     def rejects(
-        self, code: Code, op: str, *req: str, why: str, base: str | None, mutation: str, flag: str | None = None
+        self,
+        code: Code | LogFault,
+        op: str,
+        *req: str,
+        why: str,
+        base: str | None,
+        mutation: str,
+        flag: str | None = None,
     ) -> Callable[[Maker], Maker]:
-        """Enter a vector that must be rejected with exactly this code."""
+        """Enter a vector that must be rejected with exactly this code, or for exactly this fault of a log."""
         verdict = "not-for-me" if code is Code.NOT_FOR_ME else "reject"
         kept = None if code is Code.NOT_FOR_ME else code
         return self._enter(op, req, why=why, base=base, mutation=mutation, verdict=verdict, code=kept, flag=flag)
@@ -75,7 +82,7 @@ class Book:
         base: str | None,
         mutation: str,
         verdict: str,
-        code: Code | None,
+        code: Code | LogFault | None,
         flag: str | None,
     ) -> Callable[[Maker], Maker]:
         def enter(make: Maker) -> Maker:

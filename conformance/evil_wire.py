@@ -34,6 +34,7 @@ UP: tuple[tuple[Any, ...], ...] = (
     ("chunk", HID, 0, 0, b"chunk"),
     ("envelope", b"envelope"),
     ("announce", b"statement", bytes(64)),
+    ("cosign", 8, b"line", None),
 )
 DOWN: tuple[tuple[Any, ...], ...] = (
     ("resume", 1),
@@ -43,6 +44,7 @@ DOWN: tuple[tuple[Any, ...], ...] = (
     ("want", HID, 0, 0),
     ("bundle", b"bundle"),
     ("announce", b"statement", bytes(64)),
+    ("checkpoint", 6, (bytes(32),), b"note"),
 )
 
 

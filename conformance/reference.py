@@ -5,12 +5,14 @@ product uses, so a vector that passes here says something about the product.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from hashlib import sha256
 from typing import Any, Final, assert_never
 
 from agencies.core import NodeCore
 from agencies.state import Accepted, Duplicate, Rejected
+from broker.audit.leaves import open_entry
 from broker.core import Identity, RouterCore
 from broker.state import Admitted, Refused, Repeated
 from conformance import world
@@ -21,17 +23,29 @@ from policy.decide import decide
 from policy.verdict import Action
 from schemas.bundle import Authority, TrustRoot
 from schemas.codec import pack, read_shape, unpack
-from schemas.errors import Code, NotForMeError, RemoteError, Stage, UsageError
+from schemas.errors import Code, LogError, NotForMeError, RemoteError, Stage, UsageError
 from schemas.frames import Announcement, VerdictMessage, read_down_frame, read_up_frame
 from schemas.label import read_label
 from schemas.limits import FRAME_BYTES_MAX
 from sealing.keys import admit_box_key, admit_sign_key
+from sealing.merkle import leaf_hash, verify_consistency, verify_inclusion
+from sealing.notes import (
+    TYPE_COSIGNATURE,
+    Checkpoint,
+    NoteKey,
+    read_checkpoint,
+    read_note,
+    read_signature,
+    verify_note,
+    verify_signature,
+)
 from sealing.opening import OpenedPortion, my_wrap, open_portions, unwrap
 from sealing.pairs import PairKeys
 from sealing.portions import open_chunked, open_inline
 from sealing.primitives import verify
 from sealing.received import check_author, check_disclosures, check_times, read_envelope
 from sealing.statements import read_bundle, read_verdict
+from sealing.witness import begin, witness
 
 Context = Mapping[str, Any]
 Operation = Callable[[bytes, Context], Outcome]
@@ -55,6 +69,8 @@ def judge(vector: Vector) -> Outcome:
         return Outcome(verdict="not-for-me")
     except RemoteError as error:
         return Outcome(verdict="reject", stage=error.stage, code=error.code)
+    except LogError as error:
+        return Outcome(verdict="reject", fault=error.fault)
 
 
 def released(*plaintexts: bytes) -> Outcome:
@@ -228,6 +244,72 @@ def _verdict(received: bytes, context: Context) -> Outcome:
     return ACCEPTED
 
 
+# L6: the provable log.
+
+
+def _note_keys(context: Context) -> tuple[NoteKey, ...]:
+    return tuple(
+        NoteKey(name=item["name"], kind=item["type"], public=bytes.fromhex(item["public"])) for item in context["keys"]
+    )
+
+
+def _note(received: bytes, context: Context) -> Outcome:
+    verify_note(read_note(received), _note_keys(context))
+    return ACCEPTED
+
+
+def _checkpoint(received: bytes, _context: Context) -> Outcome:
+    read_checkpoint(received)
+    return ACCEPTED
+
+
+def _cosignature(received: bytes, context: Context) -> Outcome:
+    key = context["key"]
+    witness_key = NoteKey(name=key["name"], kind=TYPE_COSIGNATURE, public=bytes.fromhex(key["public"]))
+    verify_signature(bytes.fromhex(context["text"]), read_signature(received.decode()), key=witness_key)
+    return ACCEPTED
+
+
+def _inclusion(received: bytes, context: Context) -> Outcome:
+    verify_inclusion(
+        leaf=leaf_hash(bytes.fromhex(context["entry"])),
+        number=context["number"],
+        size=context["size"],
+        proof=unpack(received, bytes_max=FRAME_BYTES_MAX),
+        root=bytes.fromhex(context["root"]),
+    )
+    return ACCEPTED
+
+
+def _consistency(received: bytes, context: Context) -> Outcome:
+    verify_consistency(
+        old_size=context["old_size"],
+        old_root=bytes.fromhex(context["old_root"]),
+        size=context["size"],
+        root=bytes.fromhex(context["root"]),
+        proof=unpack(received, bytes_max=FRAME_BYTES_MAX),
+    )
+    return ACCEPTED
+
+
+def _leaf(received: bytes, context: Context) -> Outcome:
+    statement, key = bytes.fromhex(context["statement"]), bytes.fromhex(context["key"])
+    open_entry(received, number=context["number"], statement=statement, key=key)
+    return ACCEPTED
+
+
+def _witness(received: bytes, context: Context) -> Outcome:
+    kept = context["held"]
+    held = replace(
+        begin(kept["origin"], now_ms=_now(context)),
+        checkpoint=Checkpoint(kept["origin"], kept["size"], bytes.fromhex(kept["root"])),
+    )
+    proof = tuple(map(bytes.fromhex, context["proof"]))
+    keys, now_ms = _note_keys(context), _now(context)
+    seen = witness(held, received, old_size=context["old_size"], proof=proof, keys=keys, now_ms=now_ms)
+    return Outcome(verdict="repeat") if seen is None else ACCEPTED
+
+
 OPERATIONS: Final[Mapping[str, Operation]] = {
     "unpack": _unpack,
     "label": _label,
@@ -244,4 +326,11 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "announcement": _announcement,
     "bundle": _bundle,
     "verdict": _verdict,
+    "note": _note,
+    "checkpoint": _checkpoint,
+    "cosignature": _cosignature,
+    "inclusion": _inclusion,
+    "consistency": _consistency,
+    "leaf": _leaf,
+    "witness": _witness,
 }

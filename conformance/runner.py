@@ -50,8 +50,8 @@ def compare(vector: Vector, got: Outcome) -> Finding:
         return Finding(vector=vector, mark=Mark.FAIL, got=got, text=f"expected {want.verdict}, got {got.verdict}")
     if want.verdict == "reject" and got.released not in (None, NOTHING_RELEASED):
         return Finding(vector=vector, mark=Mark.FAIL, got=got, text="rejected, but released a plaintext")
-    if got.stage != want.stage:
-        text = f"expected to fail at {want.stage}, failed at {got.stage} ({got.code})"
+    if (got.stage, got.fault) != (want.stage, want.fault):
+        text = f"expected to fail at {want.stage or want.fault}, failed at {got.stage or got.fault} ({got.code})"
         return Finding(vector=vector, mark=Mark.FAIL, got=got, text=text)
     if want.released is not None and got.released != want.released:
         return Finding(vector=vector, mark=Mark.FAIL, got=got, text="released another plaintext")

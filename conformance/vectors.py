@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from schemas.errors import Code, InputError, Stage
+from schemas.errors import Code, InputError, LogFault, Stage
 
 SCHEMA: Final = "sandiwara-vectors/1"
 FOLDER: Final = Path(__file__).resolve().parent / "vectors"
@@ -21,6 +21,7 @@ LAYERS: Final = {
     "L3": "envelopes, as a router and as a reader sees them",
     "L4": "messages after other messages",
     "L5": "frames, announcements, bundles and verdicts",
+    "L6": "the provable log, as a witness or an auditor sees it",
 }
 VERDICTS: Final = frozenset({"accept", "reject", "not-for-me", "repeat"})
 
@@ -32,8 +33,9 @@ class Outcome:
     Attributes:
         verdict: ``accept``, ``reject``, ``not-for-me``, or ``repeat`` where a router gives an earlier
             verdict again, or a reader meets a message again.
-        stage: Where it failed; None unless rejected.
-        code: Why it failed; None unless rejected.
+        stage: Where it failed; None unless a message was rejected.
+        code: Why it failed; None unless a message was rejected.
+        fault: What is wrong with a log; None unless something of a log was rejected.
         released: SHA-256, in hex, of the plaintexts that were released, joined in order of place; None if no
             plaintext comes into it.
     """
@@ -41,6 +43,7 @@ class Outcome:
     verdict: str
     stage: Stage | None = None
     code: Code | None = None
+    fault: LogFault | None = None
     released: str | None = None
 
 
@@ -88,6 +91,8 @@ class Vector:
         expect: dict[str, str] = {"verdict": self.expect.verdict}
         if self.expect.stage is not None and self.expect.code is not None:
             expect |= {"stage": self.expect.stage.value, "code": self.expect.code.value}
+        if self.expect.fault is not None:
+            expect["fault"] = self.expect.fault.value
         if self.expect.released is not None:
             expect["released"] = self.expect.released
         return {
@@ -140,11 +145,14 @@ def _read_vector(row: Mapping[str, Any]) -> Vector:
         verdict=expect["verdict"],
         stage=Stage(expect["stage"]) if "stage" in expect else None,
         code=Code(expect["code"]) if "code" in expect else None,
+        fault=LogFault(expect["fault"]) if "fault" in expect else None,
         released=expect.get("released"),
     )
     known = {**row, "req": tuple(row["req"]), "flags": tuple(row["flags"]), "expect": outcome}
     known["input"] = bytes.fromhex(row["input"])
-    if outcome.verdict not in VERDICTS or (outcome.verdict == "reject") != (outcome.code is not None):
+    if outcome.verdict not in VERDICTS or (outcome.verdict == "reject") != (
+        (outcome.code or outcome.fault) is not None
+    ):
         msg = f"{row['id']} expects {outcome.verdict}"
         raise ValueError(msg)
     return Vector(**known)
