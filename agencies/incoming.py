@@ -26,6 +26,7 @@ from schemas.frames import (
     ChunkRequest,
     Delivery,
     DownMessage,
+    Hail,
     Hello,
     Resume,
     UpMessage,
@@ -67,6 +68,7 @@ class Effects:
     settled: int = 0
     owed: bool = False
     resume: bool = False
+    hailed: bool = False
     bundle_installed: bool = False
     chunks_moved: bool = False
     awaiting: int | None = None
@@ -144,6 +146,8 @@ class Incoming:
                 self._chunk_wanted(message, effects)
             case CheckpointMessage():
                 effects.replies += self._witnessing.take(message, at_ms=moment.at_ms, machine_ms=moment.machine_ms)
+            case Hail():
+                effects.hailed = True
             case BundleMessage():
                 self._bundle(message, effects, moment)
             case Announcement():

@@ -27,6 +27,7 @@ from schemas.frames import (
     DownMessage,
     EnvelopeMessage,
     Heartbeat,
+    Hello,
     UpMessage,
     gather_frames,
     read_down_frame,
@@ -119,6 +120,7 @@ class Node(NodeActs):
         self._writing = False  # the writer has something to write …
         self._handing = False  # … and waits for the link to take it
         self._ending = False  # the owner has told the node to end
+        self._hailed = False  # the router has had no hello of this node
         self._noted_up = False  # the journal says that the link is up
         self._arrived: asyncio.Queue[bytes] = asyncio.Queue(maxsize=_FRAMES_GATHERED_MAX)
         readmit(core, store.announcements())
@@ -207,7 +209,7 @@ class Node(NodeActs):
     async def _session(self, link: Link) -> None:
         self._control.clear()
         self._sent = self._in_flight = 0
-        self._writing = self._handing = False
+        self._writing = self._handing = self._hailed = False
         await self._turns.run(self._greet)
         self._wake.set()
         async with asyncio.TaskGroup() as tasks:
@@ -235,6 +237,12 @@ class Node(NodeActs):
         """Make the next epoch's pair when it is time; it is in the key file before anybody hears of it."""
         pair = self.core.keys.rotate(now_ms=now_ms, entropy=self._entropy)
         if pair is not None:
+    def _begin_anew(self) -> None:
+        """Say again on the link that there is what a new link would be told: the router has heard nothing of it."""
+        self._sent = self._in_flight = 0
+        self._lookups.linked()
+        self._wake.set()
+
             try:
                 self._keep_keys(self.core.keys.ring())
             except SandiwaraError:
@@ -341,6 +349,10 @@ class Node(NodeActs):
         self._unsettled -= effects.settled
         if effects.awaiting is not None:
             self._awaiting = effects.awaiting
+            if self._hailed and not any(isinstance(message, Hello) for message in self._control):
+                await self._turns.run(self._greet, then=lambda _: self._begin_anew())
+            # A hello that still waits for the link answers this hail too, however many come.
+            self._hailed = False
         self._in_flight = max(0, self._in_flight - effects.settled)
         if effects.resume:
             self._control.append(self._incoming.hello())
@@ -357,6 +369,7 @@ class Node(NodeActs):
 
     async def _beat(self) -> None:
         while True:
+        self._hailed = self._hailed or effects.hailed
             await asyncio.sleep(self._timings.heartbeat_s)
             await self._turns.run(self._renew_and_announce)
             await self._turns.run(lambda: self._incoming.beat(self._moment()))

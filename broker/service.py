@@ -25,7 +25,7 @@ from broker.router import (
     SessionEnded,
 )
 from schemas.errors import RemoteError, StoreError
-from schemas.frames import gather_frames, read_up_frame
+from schemas.frames import UpMessage, gather_frames, read_up_frame
 from transport.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -144,13 +144,30 @@ class BrokerService:
     async def published(self, agency: str, payload: bytes) -> Publication:
         """Decide on one frame; returns once the decision is on disk."""
         try:
-            messages = read_up_frame(payload)
+            messages = self.read(agency, payload)
+        except RemoteError:
+            return Publication.PAYLOAD_FORMAT_INVALID
+        return await self.decided(agency, messages, frame_bytes=len(payload))
+
+    # The same in two steps, for a host that has to look at the messages (broker/foreign.py).
+
+    def read(self, agency: str, payload: bytes) -> tuple[UpMessage, ...]:
+        """Read one frame.
+
+        Raises:
+            RemoteError: On the first fault in it.
+        """
+        try:
+            return read_up_frame(payload)
         except RemoteError as error:
             log.warning("frame.refused", extra={"agency": agency, "code": error.code, "frame_bytes": len(payload)})
-            return Publication.PAYLOAD_FORMAT_INVALID
+            raise
+
+    async def decided(self, agency: str, messages: tuple[UpMessage, ...], *, frame_bytes: int) -> Publication:
+        """Decide on the messages of one frame; returns once the decision is on disk."""
         now_ms = self._machine_clock.now_ms()
-        if not self._quotas.charge(agency, messages=len(messages), size=len(payload), now_ms=now_ms):
-            log.warning("frame.over-quota", extra={"agency": agency, "frame_bytes": len(payload)})
+        if not self._quotas.charge(agency, messages=len(messages), size=frame_bytes, now_ms=now_ms):
+            log.warning("frame.over-quota", extra={"agency": agency, "frame_bytes": frame_bytes})
             return Publication.QUOTA_EXCEEDED
         return await self._submit(FrameArrived(agency=agency, messages=messages))
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from console.commands_deployed import add_broker, add_init, add_log, add_node, add_password, add_send
+from console.commands_deployed import add_broker, add_init, add_log, add_node, add_password, add_router, add_send
 from console.label_options import add_label_options
 from console.parser import HelpFormat
 
@@ -171,6 +171,21 @@ _COMMANDS: Final = (
         examples=("sandiwara broker region-a", "sandiwara broker region-a --host 192.0.2.7 --port 8883"),
         module="console.broker_process",
         add_arguments=add_broker,
+    ),
+    Command(
+        name="router",
+        summary="run the router of such a region behind another broker",
+        description="Run the need-to-know router of a region that 'init' made as a client of another MQTT 5 broker,\n"
+        "such as Mosquitto, in place of 'sandiwara broker'. Nodes connect to that broker. Plain MQTT is spoken to\n"
+        "this machine only; to any other by TLS, with the router's own certificate. If the broker cannot be reached\n"
+        "at the start, the command ends; later it tries again until it can. Ends with SIGTERM or Ctrl-C.",
+        examples=(
+            "sandiwara router region-a",
+            "sandiwara router region-a --broker mqtt://127.0.0.1:1883",
+            "sandiwara router region-a --broker mqtts://broker.example.org:8883",
+        ),
+        module="console.router_process",
+        add_arguments=add_router,
     ),
     Command(
         name="node",

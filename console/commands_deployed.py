@@ -51,6 +51,15 @@ def add_broker(parser: argparse.ArgumentParser) -> None:
     add_password(parser)
 
 
+def add_router(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``router``."""
+    _add_folder(parser)
+    parser.add_argument(
+        "--broker", metavar="URL", help="mqtt://HOST:PORT or mqtts://HOST:PORT (default: as 'init' was told)"
+    )
+    add_password(parser)
+
+
 def add_node(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``node``."""
     _add_folder(parser)

@@ -199,6 +199,19 @@ class BrokerPart:
 
     folder: Path
     shared: Shared
+def read_link_password(path: Path) -> str:
+    """Read the password by which a node, or the router where it is a client, logs in on loopback.
+
+    Raises:
+        InputError: If the file is missing or damaged.
+    """
+    password = _read_json(path).get("password")
+    if not isinstance(password, str):
+        msg = f"{path} is damaged: it holds no password"
+        raise InputError(msg, remedy=_RESTORE)
+    return password
+
+
     settings: LinkSettings
     signer: SignPair
     salt: str
@@ -258,12 +271,26 @@ async def running_broker(
             router=Router(core=core, store=store, limits=limits),
             authenticator=_authenticator(part, core),
             quotas=Quotas(limits),
+    async with running_service(part, world=world) as (service, _):
+        server = MqttServer(service, limits=ServerLimits())
+        async with server.listening(host=host, port=port, tls=context) as address:
+            yield address
+
+
+@asynccontextmanager
+async def running_service(
+    part: BrokerPart, *, world: World
+) -> AsyncGenerator[tuple[BrokerService, RouterCore], None]:
+    """Run the need-to-know side of the broker, whoever carries its frames, while the block runs.
+
+    Raises:
+        StoreError: If the database cannot be opened.
+    """
             clock=world.clock,
             machine_clock=world.machine_clock,
         )
-        server = MqttServer(service, limits=ServerLimits())
-        async with service.running(), server.listening(host=host, port=port, tls=context) as address:
-            yield address
+        async with service.running():
+            yield service, core
     finally:
         store.close()
 
@@ -326,10 +353,7 @@ def read_node_part(folder: Path, agency: str, *, password: bytes, now_ms: int) -
         msg = f"the bundle in {folder} knows no agency '{agency[:40]}'"
         raise InputError(msg, remedy=did_you_mean(agency, known))
     settings = read_settings(folder / LINK_FILE)
-    link_password = _read_json(folder / LINK_FILE).get("password")
-    if not isinstance(link_password, str):
-        msg = f"{folder / LINK_FILE} is damaged: it holds no password"
-        raise InputError(msg, remedy=_RESTORE)
+    link_password = read_link_password(folder / LINK_FILE)
     ring = read_key_file(folder / AGENCY_KEY_FILE, name=agency, password=password)
     if sign_pair_from_seed(ring.sign_seed).public not in [key.key for key in known[agency].keys]:
         msg = f"{folder / AGENCY_KEY_FILE} holds other keys of {agency} than the bundle names"

@@ -123,6 +123,12 @@ class Resume(NamedTuple):
     dseq: Uint
 
 
+class Hail(NamedTuple):
+    """Down: the router is here and has had no hello of this node, which says all anew as on a new link."""
+
+    type: Literal["hail"]
+
+
 class Delivery(NamedTuple):
     """Down: one reader's cut of an envelope; empty where a delivery that had its number was cancelled."""
 
@@ -185,7 +191,15 @@ class BundleMessage(NamedTuple):
 
 UpMessage = EnvelopeMessage | ChunkMessage | ChunkRequest | Lookup | Hello | Ack | Heartbeat | Cosign | Announcement
 DownMessage = (
-    Resume | Delivery | VerdictMessage | ChunkMessage | ChunkRequest | BundleMessage | CheckpointMessage | Announcement
+    Resume
+    | Hail
+    | Delivery
+    | VerdictMessage
+    | ChunkMessage
+    | ChunkRequest
+    | BundleMessage
+    | CheckpointMessage
+    | Announcement
 )
 
 UP_SHAPES: Final[dict[str, type[Any]]] = {
@@ -201,6 +215,7 @@ UP_SHAPES: Final[dict[str, type[Any]]] = {
 }
 DOWN_SHAPES: Final[dict[str, type[Any]]] = {
     "resume": Resume,
+    "hail": Hail,
     "delivery": Delivery,
     "verdict": VerdictMessage,
     "chunk": ChunkMessage,

@@ -1,25 +1,29 @@
 """The MQTT link: the only file that names aiomqtt, the maintained continuation of asyncio-mqtt.
 
-MQTT 5, one subscription, QoS 1, no session kept: what is lost with a link is sent again by the ends
-(docs/spec/wire.md, "MQTT 5 profile").
+MQTT 5, QoS 1, no session kept: what is lost with a link is sent again by the ends (docs/spec/wire.md, "MQTT 5
+profile"). A node has one subscription; a router that is a client of somebody else's broker has one for each agency.
 """
 
+import asyncio
 import socket
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import aiomqtt
+from aiomqtt.exceptions import MqttConnectError
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from schemas.errors import LinkError
 from schemas.limits import DELIVERY_WINDOW, FRAME_BYTES_MAX
 from schemas.topics import down_topic, up_topic
 from transport.link import Connect, Link
+from transport.router_link import ConnectRouter, Passing, Received, RouterLink
 from transport.simloop import in_simulation
 
 _PACKET_BYTES_MAX: Final = FRAME_BYTES_MAX + 1_024  # topic, packet id and properties around a frame
@@ -34,6 +38,16 @@ _SEND_AT_ONCE: Final = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
 _REFUSED_FROM: Final = 0x80  # MQTT 5 reason codes at and above this are failures
 # The broker took nothing of the frame, and no verdict will say so: its disk failed, or we are over our quota.
 _NOT_TAKEN: Final = frozenset({0x80, 0x83, 0x97})
+_NOBODY_LISTENS: Final = 0x10
+_NOT_AUTHORISED: Final = 0x87
+
+# The router's own link. Frames that it holds and has not decided: what a broker may send before it waits for a PUBACK.
+_ROUTER_RECEIVES_MAX: Final = 256
+# Publishes of the router that have no PUBACK yet; fewer where the broker's CONNACK says so.
+_ROUTER_SENDS_MAX: Final = 64
+_FILTERS_MAX: Final = 256  # in one SUBSCRIBE, which so stays below 16 KiB
+_PUBACK_S: Final = 10.0  # what aiomqtt gives every answer; a broker that is slower than that is as good as gone
+_RETAINED_NEVER: Final = 2  # retain handling of a subscription: send nothing that was retained
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +101,32 @@ def mqtt_connect(address: MqttAddress) -> Connect:
     return connect
 
 
+def mqtt_router_connect(address: MqttAddress) -> ConnectRouter:
+    """Return what opens the router's own link to somebody else's broker; ``agency`` is the router's id."""
+
+    @asynccontextmanager
+    async def connect() -> AsyncGenerator[RouterLink, None]:
+        if in_simulation():
+            msg = "a real link cannot be opened in virtual time"
+            raise LinkError(msg, remedy="use transport.simnet there")
+        try:
+            async with _router_client(address) as client:
+                yield _MqttRouterLink(client)
+        except aiomqtt.MqttError as error:
+            msg = f"{address.agency}: no link to the broker at {address.host}:{address.port}: {error}"
+            raise LinkError(msg, remedy=_what_to_check(error)) from error
+
+    return connect
+
+
+def _what_to_check(error: aiomqtt.MqttError) -> str:
+    if isinstance(error, MqttConnectError):
+        return "the broker answers and refuses the login: does it know this user, password or certificate?"
+    if isinstance(error.__context__, ssl.SSLError):
+        return "does the broker speak TLS there, with a certificate that the region's link authority has signed?"
+    return "is the broker running there, and does it speak TLS exactly where this side does?"
+
+
 class _Client(aiomqtt.Client):
     """aiomqtt's client, which calls a publish done whatever its PUBACK says; the reason code is kept here."""
 
@@ -98,30 +138,97 @@ class _Client(aiomqtt.Client):
         super()._on_publish(client, userdata, mid, reason_code, properties)
 
 
+class _RouterClient(aiomqtt.Client):
+    """aiomqtt's client, acknowledging when it is told to, and telling of each publish what its PUBACK says."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._client.manual_ack_set(True)
+        self._answers: dict[int, asyncio.Future[int]] = {}
+        self._sending = asyncio.Semaphore(_ROUTER_SENDS_MAX)
+
+    def _on_connect(
+        self, client: Any, userdata: Any, flags: Any, reason_code: ReasonCode, properties: Properties | None = None
+    ) -> None:
+        # "The Client MUST NOT send more than Receive Maximum QoS 1 … PUBLISH packets" -- MQTT-3.3.4-7; paho does not
+        # look, and Mosquitto grants 20.
+        granted = int(getattr(properties, "ReceiveMaximum", _ROUTER_SENDS_MAX))
+        self._sending = asyncio.Semaphore(min(granted, _ROUTER_SENDS_MAX))
+        super()._on_connect(client, userdata, flags, reason_code, properties)
+
+    def _on_publish(self, client: Any, userdata: Any, mid: int, reason_code: ReasonCode, properties: Any) -> None:
+        answer = self._answers.get(mid)
+        if answer is not None and not answer.done():
+            answer.set_result(int(reason_code.value))
+        super()._on_publish(client, userdata, mid, reason_code, properties)
+
+    async def publish_and_hear(self, topic: str, payload: bytes) -> int:
+        """Publish at QoS 1 and return the reason code of the PUBACK."""
+        async with self._sending:
+            info = self._client.publish(topic, payload, _QOS)
+            if info.rc:
+                raise aiomqtt.MqttCodeError(info.rc, "Could not publish message")
+            answer: asyncio.Future[int] = self._loop.create_future()
+            self._answers[info.mid] = answer
+            try:
+                async with asyncio.timeout(_PUBACK_S):
+                    return await answer
+            except TimeoutError as error:
+                msg = f"no PUBACK within {_PUBACK_S:.0f} s"
+                raise aiomqtt.MqttError(msg) from error
+            finally:
+                del self._answers[info.mid]
+
+    def acknowledge(self, packet: int) -> None:
+        """Send the PUBACK of a publish."""
+        self._client.ack(packet, _QOS)
+
+
+def _router_client(address: MqttAddress) -> _RouterClient:
+    return _RouterClient(
+        address.host,
+        address.port,
+        **_connecting(address, receives_max=_ROUTER_RECEIVES_MAX),
+        # What is sent to us at QoS 0 is outside the window; beyond this it is dropped, and its sender hears nothing.
+        max_queued_incoming_messages=2 * _ROUTER_RECEIVES_MAX,
+        max_queued_outgoing_messages=2 * _ROUTER_SENDS_MAX,
+        max_inflight_messages=_ROUTER_SENDS_MAX,
+    )
+
+
 def _client(address: MqttAddress) -> _Client:
-    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho ships it untyped
-    properties.MaximumPacketSize = _PACKET_BYTES_MAX
-    properties.ReceiveMaximum = _FRAMES_WAITING_MAX
     return _Client(
         address.host,
         address.port,
-        identifier=address.agency,
-        username=address.agency,
-        password=address.password,
-        protocol=aiomqtt.ProtocolVersion.V5,
-        clean_start=True,
-        keepalive=_KEEP_ALIVE_S,
-        properties=properties,
-        tls_context=address.tls,
-        socket_options=_SEND_AT_ONCE,
+        **_connecting(address, receives_max=_FRAMES_WAITING_MAX),
         max_queued_incoming_messages=_FRAMES_WAITING_MAX,
         max_queued_outgoing_messages=DELIVERY_WINDOW,
     )
 
 
+def _connecting(address: MqttAddress, *, receives_max: int) -> dict[str, Any]:
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho ships it untyped
+    properties.MaximumPacketSize = _PACKET_BYTES_MAX
+    properties.ReceiveMaximum = receives_max
+    return {
+        "identifier": address.agency,
+        "username": address.agency,
+        "password": address.password,
+        "protocol": aiomqtt.ProtocolVersion.V5,
+        "clean_start": True,
+        "keepalive": _KEEP_ALIVE_S,
+        "properties": properties,
+        "tls_context": address.tls,
+        "socket_options": _SEND_AT_ONCE,
+    }
+
+
+def _codes(granted: tuple[int, ...] | list[ReasonCode]) -> list[int]:
+    return [code if isinstance(code, int) else code.value for code in granted]
+
+
 def _check_granted(granted: tuple[int, ...] | list[ReasonCode], address: MqttAddress) -> None:
-    codes = [code if isinstance(code, int) else code.value for code in granted]
-    if any(code >= _REFUSED_FROM for code in codes):
+    if any(code >= _REFUSED_FROM for code in _codes(granted)):
         msg = f"the broker does not let {address.agency} listen on {down_topic(address.agency)}"
         raise LinkError(msg, remedy="check the broker's access list")
 
@@ -150,3 +257,53 @@ class _MqttLink:
         except aiomqtt.MqttError as error:
             msg = f"the link ended: {error}"
             raise LinkError(msg) from error
+
+
+class _MqttRouterLink:
+    def __init__(self, client: _RouterClient) -> None:
+        self._client = client
+
+    async def listen(self, topics: Sequence[str]) -> None:
+        options = SubscribeOptions(qos=_QOS, retainHandling=_RETAINED_NEVER)
+        for first in range(0, len(topics), _FILTERS_MAX):
+            asked = topics[first : first + _FILTERS_MAX]
+            try:
+                granted = await self._client.subscribe([(topic, options) for topic in asked])
+            except aiomqtt.MqttError as error:
+                msg = f"the link ended before the topics were granted: {error}"
+                raise LinkError(msg) from error
+            for topic, code in zip(asked, _codes(granted), strict=False):
+                if code >= _REFUSED_FROM:
+                    msg = f"the broker does not let the router listen on {topic}"
+                    raise LinkError(msg, remedy="check the broker's access list; 'sandiwara render' writes one")
+
+    async def frames(self) -> AsyncIterator[Received]:
+        try:
+            async for message in self._client.messages:
+                if not message.retain:
+                    packet = message.mid if message.qos == _QOS else 0
+                    yield Received(topic=message.topic.value, payload=message.payload, packet=packet)
+        except aiomqtt.MqttError as error:
+            msg = f"the link ended: {error}"
+            raise LinkError(msg) from error
+
+    def acknowledge(self, received: Received) -> None:
+        if received.packet:
+            self._client.acknowledge(received.packet)
+
+    async def send(self, topic: str, frame: bytes) -> Passing:
+        try:
+            reason = await self._client.publish_and_hear(topic, frame)
+        except aiomqtt.MqttError as error:
+            msg = f"the link ended while a frame was sent: {error}"
+            raise LinkError(msg) from error
+        match reason:
+            case _ if reason == _NOBODY_LISTENS:
+                return Passing.NOBODY_LISTENS
+            case _ if reason == _NOT_AUTHORISED:
+                return Passing.NO_RIGHT
+            case _ if reason >= _REFUSED_FROM:
+                msg = f"the broker did not take a frame (reason code 0x{reason:02x})"
+                raise LinkError(msg, remedy="its log says why; is it out of memory or disk?")
+            case _:
+                return Passing.TAKEN
