@@ -15,6 +15,7 @@ from agencies.lookups import KeyLookups
 from agencies.notices import Notice
 from agencies.outgoing import Moment, Outgoing, Released
 from agencies.receipts import Looked, ReceiptWatch
+from agencies.room import DiskRoom
 from agencies.store import HeldPortion, NodeStore
 from agencies.turns import DiskTurns
 from schemas.bundle import TrustRoot
@@ -64,6 +65,8 @@ class NodeActs:
         self._watch = ReceiptWatch(core=core, store=store)
         self._incoming = Incoming(core=core, store=store, root=root)
         self._on_notice = on_notice
+        self._room = DiskRoom(agency=core.agency, moment=self._moment, tell=on_notice)
+        turns.on_full = self._room.failed
         self._turns = turns
         self._clock = clock
         self._machine_clock = machine_clock

@@ -101,9 +101,20 @@ class Incoming:
         """Take the messages of one frame or of several in order.
 
         Raises:
-            StoreError: If the disk is full; then nothing of them was taken, and they will be sent again.
+            DiskFullError: If the disk is full; then nothing of them was taken, and they will be sent again.
         """
         effects = Effects()
+        bundle = self._core.bundle
+        try:
+            self._take(messages, effects, moment)
+        except BaseException:
+            # A bundle that is on no disk is not in force: the router sends it again to whoever says an older one.
+            if self._core.bundle is not bundle:
+                self._core.install(bundle)
+            raise
+        return effects
+
+    def _take(self, messages: tuple[DownMessage, ...], effects: Effects, moment: Moment) -> None:
         with self._store.transaction():
             before = self._store.value(LAST_DSEQ)
             for message in messages:
@@ -114,7 +125,6 @@ class Incoming:
             effects.owed = self._store.owes()
             if effects.chunks_moved:
                 effects.awaiting = self._store.awaiting_chunks()
-        return effects
 
     def note_opened(self, held: HeldMessage, *, stage: str, moment: Moment, fields: dict[str, Any]) -> None:
         """Note that the desk has read or acknowledged a message, and owe its originator the receipt."""
@@ -136,6 +146,8 @@ class Incoming:
         match message:
             case Resume():
                 self._resume(message, moment)
+            case Hail():
+                effects.hailed = True
             case Delivery():
                 self._delivery(message, effects, moment)
             case VerdictMessage():
@@ -146,8 +158,6 @@ class Incoming:
                 self._chunk_wanted(message, effects)
             case CheckpointMessage():
                 effects.replies += self._witnessing.take(message, at_ms=moment.at_ms, machine_ms=moment.machine_ms)
-            case Hail():
-                effects.hailed = True
             case BundleMessage():
                 self._bundle(message, effects, moment)
             case Announcement():

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from concurrent.futures import Executor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -20,7 +20,7 @@ from agencies.notices import Notice
 from agencies.store import NodeStore
 from agencies.turns import DiskTurns
 from schemas.bundle import TrustRoot
-from schemas.errors import LinkError, RemoteError, SandiwaraError
+from schemas.errors import DiskFullError, LinkError, RemoteError, SandiwaraError
 from schemas.frames import (
     Ack,
     Announcement,
@@ -149,7 +149,8 @@ class Node(NodeActs):
 
     def idle(self) -> bool:
         """Tell whether nothing that this node began is unfinished."""
-        return not (self._unsettled or self._awaiting or self._turns.busy or self._control or self._owing.is_set())
+        at_work = self._turns.busy or self._control or self._owing.is_set()
+        return not (self._unsettled or self._awaiting or at_work or self._room.is_full())
 
     def stirring(self) -> bool:
         """Tell whether the node itself is at work at this moment: on the disk, or about to hand a frame to its link.
@@ -175,6 +176,16 @@ class Node(NodeActs):
         others = [item.agency for item in self.core.bundle.agencies if item.agency != self.agency]
         await self._lookups.refresh(others, ahead_ms=BOX_EPOCH_OVERLAP_MS)
 
+    async def change_keys(self) -> bool:
+        """Make and announce a new box key at once, as after a break-in; what is under way to the old one still opens.
+
+        Returns:
+            False if it was not done, since it would push out a key to which something may be under way.
+        """
+        changed = await self._turns.run(lambda: self._renew_and_announce(at_once=True))
+        self._wake.set()
+        return changed
+
     # Moving frames.
 
     async def _keep_linked(self) -> None:
@@ -182,6 +193,7 @@ class Node(NodeActs):
         while True:
             began_ms = self._machine_clock.now_ms()
             try:
+                await self._find_room()
                 async with self._connect() as link:
                     await self._turns.run(self._note_up)
                     await self._session(link)
@@ -189,15 +201,16 @@ class Node(NodeActs):
                 error = first_of(errors, LinkError)
                 remedy = error.remedy if error is not None else ""
                 log.warning("link.down", extra={"agency": self.agency, "error": str(error), "remedy": remedy})
+            except* DiskFullError:
+                pass  # the desk has been told; what was not taken is not acked, and comes again
             finally:
                 self._linked.clear()
             # A TaskGroup that is cancelled from outside while a child of its own fails raises what the child raised,
             # and the cancellation is lost with it (CPython before 3.13); so the owner's word counts, not the error.
             if self._ending:
                 return
-            if self._noted_up:
-                self._noted_up = False
-                await self._turns.run(lambda: self._note("link_down"))
+            with suppress(DiskFullError):
+                await self._note_down()
             # Two nodes under one id end each other's sessions: only one that lasted has earned a quick return.
             if self._machine_clock.now_ms() - began_ms > self._timings.retry_most_s * 1000:
                 wait_s = self._timings.retry_least_s
@@ -220,8 +233,15 @@ class Node(NodeActs):
             tasks.create_task(self._take_frames(), name=f"{self.agency}-taker")
             tasks.create_task(self._beat(), name=f"{self.agency}-heartbeat")
             tasks.create_task(self._watch_verdicts(), name=f"{self.agency}-verdicts")
+            tasks.create_task(self._room.end_when_full(), name=f"{self.agency}-disk")
             self._linked.set()
             self._lookups.linked()
+
+    def _begin_anew(self) -> None:
+        """Say again on the link that there is what a new link would be told: the router has heard nothing of it."""
+        self._sent = self._in_flight = 0
+        self._lookups.linked()
+        self._wake.set()
 
     def _greet(self) -> None:
         """Announce the box keys, then say hello; a new epoch is made here when the last one's week is over."""
@@ -233,16 +253,10 @@ class Node(NodeActs):
         self._control.append(self._incoming.hello())
         self._control.extend(self._incoming.ask_pending())
 
-    def _renew(self, now_ms: int) -> BoxPair | None:
+    def _renew(self, now_ms: int, *, at_once: bool = False) -> BoxPair | None:
         """Make the next epoch's pair when it is time; it is in the key file before anybody hears of it."""
-        pair = self.core.keys.rotate(now_ms=now_ms, entropy=self._entropy)
+        pair = self.core.keys.rotate(now_ms=now_ms, entropy=self._entropy, at_once=at_once)
         if pair is not None:
-    def _begin_anew(self) -> None:
-        """Say again on the link that there is what a new link would be told: the router has heard nothing of it."""
-        self._sent = self._in_flight = 0
-        self._lookups.linked()
-        self._wake.set()
-
             try:
                 self._keep_keys(self.core.keys.ring())
             except SandiwaraError:
@@ -250,11 +264,12 @@ class Node(NodeActs):
                 raise
         return pair
 
-    def _renew_and_announce(self) -> None:
-        pair = self._renew(self._clock.now_ms())
+    def _renew_and_announce(self, *, at_once: bool = False) -> bool:
+        pair = self._renew(self._clock.now_ms(), at_once=at_once)
         # In the same turn of the disk, so that nothing sealed under it can leave before.
         if pair is not None and self._linked.is_set():
             self._control.append(announce(pair, agency=self.agency, signer=self.core.keys.signer))
+        return pair is not None
 
     async def _write_frames(self, link: Link) -> None:
         while True:
@@ -334,6 +349,10 @@ class Node(NodeActs):
                     )
             if messages:
                 await self._took(tuple(messages))
+            if self._hailed and not any(isinstance(message, Hello) for message in self._control):
+                await self._turns.run(self._greet, then=lambda _: self._begin_anew())
+            # A hello that still waits for the link answers this hail too, however many come.
+            self._hailed = False
 
     async def _took(self, messages: tuple[DownMessage, ...]) -> None:
         def take() -> Effects:
@@ -349,11 +368,8 @@ class Node(NodeActs):
         self._unsettled -= effects.settled
         if effects.awaiting is not None:
             self._awaiting = effects.awaiting
-            if self._hailed and not any(isinstance(message, Hello) for message in self._control):
-                await self._turns.run(self._greet, then=lambda _: self._begin_anew())
-            # A hello that still waits for the link answers this hail too, however many come.
-            self._hailed = False
         self._in_flight = max(0, self._in_flight - effects.settled)
+        self._hailed = self._hailed or effects.hailed
         if effects.resume:
             self._control.append(self._incoming.hello())
         self._control.extend(effects.replies)
@@ -369,7 +385,6 @@ class Node(NodeActs):
 
     async def _beat(self) -> None:
         while True:
-        self._hailed = self._hailed or effects.hailed
             await asyncio.sleep(self._timings.heartbeat_s)
             await self._turns.run(self._renew_and_announce)
             await self._turns.run(lambda: self._incoming.beat(self._moment()))
@@ -379,18 +394,26 @@ class Node(NodeActs):
             self._owing.set()
 
     async def _keep_looking(self) -> None:
-        while True:
-            await self.look_for_overdue()
+        while not self._ending:
+            with suppress(DiskFullError):
+                await self.look_for_overdue()
+            await self._room.has_room()
             await asyncio.sleep(self._timings.receipts_look_s)
 
     async def _keep_receipting(self) -> None:
-        while True:
+        # A call that finds the disk full as its caller is cancelled raises that: hence the look at the owner's word.
+        while not self._ending:
             await self._owing.wait()
             await asyncio.sleep(self._timings.receipt_gather_s)
             # Nothing left to send, or no key to send it with yet: the next arrival or announcement looks again.
             self._owing.clear()
-            while await self._turns.run(self._send_receipts, then=self._count_unsettled) is not None:
-                self._wake.set()
+            try:
+                while await self._turns.run(self._send_receipts, then=self._count_unsettled) is not None:
+                    self._wake.set()
+            except DiskFullError:
+                self._owing.set()
+                if not self._ending:
+                    await self._room.has_room()
 
     def _send_receipts(self) -> tuple[int, int | None] | None:
         """Put receipts into the outbox; returns how many releases wait in it then and when the first of all is due."""
@@ -407,3 +430,22 @@ class Node(NodeActs):
     def _note_up(self) -> None:
         self._note("link_up")
         self._noted_up = True
+
+    async def _note_down(self) -> None:
+        if self._noted_up:
+            await self._turns.run(lambda: self._note("link_down"))
+            self._noted_up = False
+
+    async def _find_room(self) -> None:
+        """Go on only if the disk takes something, where it was full before.
+
+        Raises:
+            DiskFullError: If it takes nothing still.
+        """
+        since_ms = self._room.since_ms
+        if since_ms is None:
+            return
+        await self._turns.run(self.store.make_sure_of_room)
+        await self._note_down()
+        await self._turns.run(lambda: self._note("disk_full", since_ms=since_ms))
+        self._room.found()

@@ -9,16 +9,24 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import TypeVar
 
+from schemas.errors import DiskFullError
+
 T = TypeVar("T")
 
 
 class DiskTurns:
-    """Runs calls on an executor, in the order in which they were asked for."""
+    """Runs calls on an executor, in the order in which they were asked for.
+
+    Attributes:
+        busy: How many calls are asked for and not yet done.
+        on_full: Told of every call that found the disk full, before its caller is.
+    """
 
     def __init__(self, disk: Executor) -> None:
         self._disk = disk
+        self.on_full: Callable[[DiskFullError], None] = lambda _error: None
         self._turn = asyncio.Lock()
-        self.busy = 0  # calls that are asked for and not yet done
+        self.busy = 0
 
     async def run(self, call: Callable[[], T], *, then: Callable[[T], None] | None = None) -> T:
         """Run a call and return its result.
@@ -38,6 +46,9 @@ class DiskTurns:
                     raise
                 _follow(job, then)
                 return job.result()
+        except DiskFullError as error:
+            self.on_full(error)
+            raise
         finally:
             self.busy -= 1
 

@@ -18,6 +18,7 @@ from agencies.core import NodeCore
 from agencies.incoming import Arrival
 from agencies.keyring import Keys
 from agencies.node import Node, NodeTimings
+from agencies.notices import Notice
 from agencies.store import NodeStore
 from broker.application import Credentials
 from broker.core import Identity, RouterCore
@@ -29,7 +30,7 @@ from broker.service import BrokerService
 from broker.store import Store
 from scenarios.enrolment import ROUTER, Community
 from schemas.bundle import Bundle
-from schemas.errors import CapacityError, LinkError, SandiwaraError
+from schemas.errors import CapacityError, DiskFullError, LinkError, SandiwaraError
 from sealing.entropy import Entropy
 from sealing.statements import read_bundle
 from transport.clock import Clock, SystemClock
@@ -164,6 +165,7 @@ async def _region(
         server = MqttServer(service, limits=ServerLimits())
         address = await stack.enter_async_context(server.listening(host=_HOST, port=0, tls=None))
         nodes: dict[str, Node] = {}
+        disks = _Disks()
         for agency, node_store in zip(chosen, _open_stores(folder / "nodes", chosen, disk, stack), strict=True):
             mqtt = MqttAddress(host=_HOST, port=address.port, agency=agency, password=passwords[agency])
             connect = mqtt_connect(mqtt) if shape is None else shape(agency, mqtt_connect(mqtt))
@@ -174,15 +176,41 @@ async def _region(
                 disk=disk,
                 world=world,
                 on_arrival=partial(on_arrival, agency),
+                on_notice=disks.noticed,
                 timings=timings,
             )
         region = Region(community=community, nodes=nodes, broker=service, store=store, port=address.port)
         async with asyncio.TaskGroup() as tasks:
             over = asyncio.Event()
+            watching = tasks.create_task(disks.end_when_full(), name="region-disks")
             await _start(tuple(nodes.values()), tasks, over)
             await region.quiet(limit_s=_LINK_LIMIT_S)
             yield region
             over.set()
+            watching.cancel()
+
+
+class _Disks:
+    """A node of its own waits for room; a region in one process ends, since nobody could tell who missed what."""
+
+    def __init__(self) -> None:
+        self._full = asyncio.Event()
+        self._said = ""
+
+    def noticed(self, notice: Notice) -> None:
+        """Take what a node tells its desk."""
+        if notice.word == "disk_full" and not self._said:
+            self._said = notice.text
+            self._full.set()
+
+    async def end_when_full(self) -> None:
+        """Wait until a disk is full.
+
+        Raises:
+            DiskFullError: Always.
+        """
+        await self._full.wait()
+        raise DiskFullError(self._said, remedy="make room on the disk; what was accepted before is safe")
 
 
 def _open_stores(folder: Path, agencies: list[str], disk: Executor, stack: AsyncExitStack) -> list[NodeStore]:
@@ -259,6 +287,7 @@ def make_node(
     world: World,
     on_arrival: Callable[[Arrival], None],
     timings: NodeTimings,
+    on_notice: Callable[[Notice], None] = lambda _notice: None,
 ) -> Node:
     """Make one agency's node, on a database that may be new or from before a restart."""
     bundle = _in_force(community, store.signed_bundle(), world)
@@ -272,6 +301,7 @@ def make_node(
         machine_clock=world.machine_clock,
         entropy=world.entropy,
         on_arrival=on_arrival,
+        on_notice=on_notice,
         keep_keys=lambda ring: community.rings.update({ring.name: ring}),  # they last as long as the community does
         timings=timings,
     )

@@ -6,7 +6,8 @@
     │   ├── InputError           a file or text of the user's that cannot be read; names the place
     │   ├── MarkingError         an imported marking nobody here knows
     │   ├── KeyFileError         a key file that does not open
-    │   ├── StoreError           a database that is full, foreign, corrupt or in use
+    │   ├── StoreError           a database that is foreign, corrupt or in use
+    │   │   └── DiskFullError            a disk that takes no more; it may have room again
     │   ├── ListenError          an address we cannot or will not listen on
     │   ├── LinkError            the broker cannot be reached, or ended the link
     │   ├── SealError            a report that cannot be sealed as asked
@@ -168,6 +169,10 @@ class KeyFileError(LocalError):
 
 class StoreError(LocalError):
     """A database that is full, foreign, corrupt or already in use."""
+
+
+class DiskFullError(StoreError):
+    """A disk that takes no more, or fails to: nothing of this was kept, what was is safe, and it may heal."""
 
 
 class ListenError(LocalError):

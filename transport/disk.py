@@ -12,11 +12,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from schemas.errors import StoreError
+from schemas.errors import DiskFullError, StoreError
 from transport.failpoints import Passing, pass_by
 
 _RESTORE: Final = "restore the folder from a copy, or move the file away to begin anew"
 _JOURNAL_BYTES_MAX: Final = 16 * 1024 * 1024
+# The low byte of SQLite's codes. A disk without room shows as any of them, since the shared index is mapped memory and
+# a file system that has met an error may be mounted anew for reading.
+_TAKES_NOTHING: Final = frozenset(
+    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
+)
+_BALLAST_BYTES: Final = 64 * 1024  # room for a few messages: with less, a disk would be full again at once
 
 
 class Database:
@@ -38,7 +44,8 @@ class Database:
         """Run a block as one transaction: all of it is on disk when the block ends, or nothing is.
 
         Raises:
-            StoreError: If the disk is full or fails; nothing of the block is kept.
+            DiskFullError: If the disk is full or fails to write; nothing of the block is kept.
+            StoreError: If the file is found damaged; nor then.
         """
         try:
             self.connection.execute("BEGIN IMMEDIATE")
@@ -48,9 +55,31 @@ class Database:
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
             if isinstance(error, sqlite3.Error):
-                msg = f"{self._path}: {error}"
-                raise StoreError(msg, remedy="make room on the disk; what was accepted before is safe") from error
+                raise self._unwritten(error) from error
             raise
+
+    def make_sure_of_room(self) -> None:
+        """Write something of a few messages' size, and take it back: whether a full disk has room again.
+
+        Raises:
+            DiskFullError: If it has not.
+        """
+        try:
+            # What the log holds goes into the file first, which often makes the room by itself.
+            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.Error as error:
+            raise self._unwritten(error) from error
+        with self.transaction() as connection:
+            connection.execute("CREATE TABLE IF NOT EXISTS ballast(bytes BLOB NOT NULL)")
+            connection.execute("INSERT INTO ballast VALUES (zeroblob(?))", (_BALLAST_BYTES,))
+        with self.transaction() as connection:
+            connection.execute("DROP TABLE ballast")
+
+    def _unwritten(self, error: sqlite3.Error) -> StoreError:
+        msg = f"{self._path}: {error}"
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _TAKES_NOTHING:
+            return DiskFullError(msg, remedy="make room on the disk; what was accepted before is safe")
+        return StoreError(msg, remedy=_RESTORE)
 
     def close(self) -> None:
         """Close the file and give up its lock."""
@@ -96,7 +125,6 @@ def open_database(
 
 def unreadable(path: Path, error: sqlite3.Error) -> StoreError:
     """Return what is wrong with a database that SQLite would not open or check, and the way out."""
-    # The low byte is the kind; a disk without room shows as either, since the shared index is mapped memory.
     if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
         msg = f"{path} cannot be made or read: {error}"
         return StoreError(msg, remedy="make room on the disk; if there is room, the disk is failing")

@@ -694,43 +694,6 @@ async def test_a_poisoned_delivery_is_noted_then_acked_and_the_feed_goes_on(tmp_
         assert [] == region.arrivals
 
 
-async def fill_bravo(tmp_path: Path) -> None:
-    async with small_region(tmp_path, "alpha", "bravo") as region:
-        sql = region.nodes["bravo"].store._sql
-        pages = sql.execute("PRAGMA page_count").fetchone()[0]
-        sql.execute(f"PRAGMA max_page_count = {pages}")
-        for number in range(50):
-            long = portion(f"m{number}", text="x" * 9_000)
-            await region.nodes["alpha"].release(draft("", "bravo", portions=(long,)))
-        await region.settle()
-
-
-async def test_a_full_disk_ends_the_node_with_its_own_error(tmp_path: Path) -> None:
-    """A node that cannot write can promise nothing; what it had not acked is sent again when there is room."""
-    with pytest.raises(ExceptionGroup) as caught:
-        await fill_bravo(tmp_path)
-
-    error = first_of(caught.value, StoreError)
-    assert error is not None
-    assert "full" in str(error)
-
-
-async def test_a_release_on_a_full_disk_is_told_to_the_desk_and_the_node_goes_on(tmp_path: Path) -> None:
-    async with small_region(tmp_path, "alpha", "bravo") as region:
-        sql = region.nodes["alpha"].store._sql
-        pages = sql.execute("PRAGMA page_count").fetchone()[0]
-        sql.execute(f"PRAGMA max_page_count = {pages}")
-        with pytest.raises(StoreError, match="full"):
-            await region.nodes["alpha"].release(draft("", "bravo", portions=(portion("large", text="x" * 60_000),)))
-        sql.execute("PRAGMA max_page_count = 1000000")
-        await region.nodes["alpha"].release(draft("after", "bravo"))
-        await region.settle()
-
-        assert ["after"] == region.titles("bravo")
-        assert [] == region.journal("bravo", "missing")
-        assert 1 == region.nodes["bravo"].store.highest_seq("alpha")
-
-
 async def test_a_verdict_that_no_router_signed_settles_nothing(tmp_path: Path) -> None:
     async with small_region(tmp_path, "alpha", "bravo") as region:
         kept: list[DownMessage] = []
