@@ -190,15 +190,6 @@ def read_settings(path: Path) -> LinkSettings:
     return LinkSettings(host=host, port=port, tls=tls)
 
 
-# The broker's part.
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BrokerPart:
-    """The broker's part, checked."""
-
-    folder: Path
-    shared: Shared
 def read_link_password(path: Path) -> str:
     """Read the password by which a node, or the router where it is a client, logs in on loopback.
 
@@ -212,6 +203,15 @@ def read_link_password(path: Path) -> str:
     return password
 
 
+# The broker's part.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerPart:
+    """The broker's part, checked."""
+
+    folder: Path
+    shared: Shared
     settings: LinkSettings
     signer: SignPair
     salt: str
@@ -262,15 +262,6 @@ async def running_broker(
     if tls:
         files = (part.folder / name for name in (CERTIFICATE_FILE, CERTIFICATE_KEY_FILE, LINK_AUTHORITY_FILE))
         context = server_tls_context(*files)
-    store = Store.open(part.folder / BROKER_DATABASE, router=ROUTER)
-    try:
-        bundle = _newest_bundle(part, store, world)
-        core = RouterCore(identity=Identity(router=ROUTER, signer=part.signer), bundle=bundle)
-        limits = QuotaLimits()
-        service = BrokerService(
-            router=Router(core=core, store=store, limits=limits),
-            authenticator=_authenticator(part, core),
-            quotas=Quotas(limits),
     async with running_service(part, world=world) as (service, _):
         server = MqttServer(service, limits=ServerLimits())
         async with server.listening(host=host, port=port, tls=context) as address:
@@ -286,6 +277,15 @@ async def running_service(
     Raises:
         StoreError: If the database cannot be opened.
     """
+    store = Store.open(part.folder / BROKER_DATABASE, router=ROUTER)
+    try:
+        bundle = _newest_bundle(part, store, world)
+        core = RouterCore(identity=Identity(router=ROUTER, signer=part.signer), bundle=bundle)
+        limits = QuotaLimits()
+        service = BrokerService(
+            router=Router(core=core, store=store, limits=limits),
+            authenticator=_authenticator(part, core),
+            quotas=Quotas(limits),
             clock=world.clock,
             machine_clock=world.machine_clock,
         )
