@@ -130,6 +130,10 @@ class NodeActs:
 
         await self._turns.run(note, then=lambda _: self._owing.set())
 
+    def disk_is_full(self) -> bool:
+        """Tell whether the node is read-only for want of room; it goes on by itself when there is some."""
+        return self._room.is_full()
+
     async def portions(self, hid: bytes) -> list[HeldPortion]:
         """Return the portions of a message that this agency holds, in order of place."""
         return await self._turns.run(lambda: self.store.portions(hid))

@@ -13,8 +13,8 @@ from console.spool import CAUSE
 from schemas.report import PortionContent
 
 Happening = dict[str, Any]
-_TOLD: Final = frozenset({"receipt", "recalled", "misreleased", "link_up", "link_down"})
-_VERDICTS: Final = frozenset({"accepted", "refused"})
+_TOLD: Final = frozenset({"receipt", "recalled", "misreleased", "link_up", "link_down", "overdue", "settled_late"})
+_VERDICTS: Final = frozenset({"accepted", "refused", "expired"})
 
 
 @dataclass(slots=True)
@@ -24,10 +24,12 @@ class SentReport:
     audience: dict[str, int]
     settled: str = ""
     receipted: dict[str, int] = field(default_factory=dict)
+    expired: set[str] = field(default_factory=set)
 
     def owing(self) -> tuple[str, ...]:
-        """Return the readers that have not receipted all they were given."""
-        return tuple(sorted(name for name, bits in self.audience.items() if bits & ~self.receipted.get(name, 0)))
+        """Return the readers that have not receipted all they were given, and may still do so."""
+        owing = (name for name, bits in self.audience.items() if bits & ~self.receipted.get(name, 0))
+        return tuple(sorted(name for name in owing if name not in self.expired))
 
 
 class Happenings:
@@ -87,8 +89,10 @@ class Happenings:
         sent = self.sent.get(entry.fields.get("hid") or "")
         if sent is None:
             return
-        if entry.stage in {"accepted", "refused"}:
+        if entry.stage in _VERDICTS and not (entry.stage == "expired" and sent.settled):
             sent.settled = entry.stage
+        if entry.stage == "expired":
+            sent.expired.update(entry.fields["readers"])
         elif entry.stage == "receipt":
             reader = entry.fields["reader"]
             sent.receipted[reader] = sent.receipted.get(reader, 0) | entry.fields["bits"]

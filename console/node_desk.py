@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -12,7 +13,7 @@ from agencies.store import NodeStore
 from console.happenings import Happening, Happenings, SentReport
 from console.report_file import WrittenReport, read_report
 from console.spool import read_one, read_waiting, set_aside
-from schemas.errors import InputError, SealError
+from schemas.errors import DiskFullError, InputError, SandiwaraError, SealError
 from transport.clock import Clock
 
 T = TypeVar("T")
@@ -42,6 +43,7 @@ class NodeDesk:
         self._show = show
         self._news = news
         self._happenings = Happenings(store)
+        self._unopened: list[bytes] = []  # shown while the disk was full: their receipts are not owed yet
         self.was_linked = False
         self.anything_refused = False
 
@@ -52,9 +54,14 @@ class NodeDesk:
             await self._tell()
             if await self._is_linked():
                 if written is not None:
-                    await self._send(written, name or "", cause="")
+                    try:
+                        await self._send(written, name or "", cause="")
+                    except DiskFullError as error:
+                        self._say_not_sent(name or "", error)
                     written = None
-                await self._send_waiting()
+                # What was handed over waits in its folder until there is room.
+                with suppress(DiskFullError):
+                    await self._send_waiting()
             await self._wait()
 
     async def work_once(self, written: WrittenReport | None, name: str | None, *, with_receipts: bool) -> None:
@@ -70,6 +77,9 @@ class NodeDesk:
         while True:
             if await self._tell():
                 last = loop.time()
+            if self._node.disk_is_full():
+                msg = f"the disk of {self._node.agency} is full: not all was taken or sent"
+                raise DiskFullError(msg, remedy="make room and start it again; what was accepted is safe")
             # One that sends nothing has come to fetch, and deliveries follow each other without a pause.
             still = self._happenings.sent or self.anything_refused or loop.time() - last >= _STILL_S
             if still and self._is_done(with_receipts=with_receipts):
@@ -95,11 +105,15 @@ class NodeDesk:
     async def _show_all(self, happenings: list[Happening]) -> None:
         for happening in happenings:
             self._show(happening)
-            if happening["event"] == "refused":
+            if happening["event"] in {"refused", "expired"}:
                 self.anything_refused = True
             if happening["event"] == "received":
-                # Shown to whoever sits here, so the originator is owed the receipt that says so.
-                await self._node.opened(bytes.fromhex(happening["hid"]))
+                self._unopened.append(bytes.fromhex(happening["hid"]))
+        # Shown to whoever sits here, so the originator is owed the receipt that says so.
+        with suppress(DiskFullError):
+            while self._unopened:
+                await self._node.opened(self._unopened[0])
+                del self._unopened[0]
 
     async def _wait(self) -> None:
         try:
@@ -137,10 +151,12 @@ class NodeDesk:
                     await self._send(written, waiting.name, cause=waiting.cause)
                 path.unlink(missing_ok=True)
             except (InputError, SealError) as error:
-                aside = set_aside(path)
-                self.anything_refused = True
-                said: dict[str, Any] = {"event": "not_sent", "at_ms": self._clock.now_ms(), "file": str(aside)}
-                self._show({**said, "reason": str(error)})
+                self._say_not_sent(str(set_aside(path)), error)
+
+    def _say_not_sent(self, file: str, error: SandiwaraError) -> None:
+        self.anything_refused = True
+        said: dict[str, Any] = {"event": "not_sent", "at_ms": self._clock.now_ms(), "file": file}
+        self._show({**said, "reason": str(error)})
 
     async def _send(self, written: WrittenReport, name: str, *, cause: str) -> None:
         why = Why(act="report", order="desk", reason=f"the desk sends {Path(name).name}", cause=cause)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from agencies.incoming import Arrival
+from agencies.notices import Notice
 from console.ending import run_until_ended
 from console.exits import Exit
 from console.happenings import Happening
@@ -134,7 +135,15 @@ async def _running_desk(
             def arrived(_arrival: Arrival) -> None:
                 news.set()
 
-            node = make_node(part, store, disk=disk, world=world, settings=settings, on_arrival=arrived)
+            def noticed(notice: Notice) -> None:
+                # All else stands in the journal, which is read in its order; a full disk takes no entry of itself.
+                if notice.word in {"disk_full", "disk_has_room"}:
+                    show({"event": notice.word, "at_ms": notice.at_ms, "text": notice.text})
+                news.set()
+
+            node = make_node(
+                part, store, disk=disk, world=world, settings=settings, on_arrival=arrived, on_notice=noticed
+            )
             async with node.running():
                 yield NodeDesk(
                     node, store, outgoing=part.folder / OUTGOING, disk=disk, clock=world.clock, show=show, news=news

@@ -27,7 +27,7 @@ def clock_text(at_ms: int) -> str:
 
 
 def _line(happening: dict[str, Any]) -> str:
-    hid = (happening.get("hid") or "")[:_HID_CHARS]
+    hid, text = (happening.get("hid") or "")[:_HID_CHARS], happening.get("text", "")
     lines: dict[str, Callable[[], str]] = {
         "link_up": lambda: "linked to the broker",
         "link_down": lambda: "the link is down; it is tried again",
@@ -35,6 +35,11 @@ def _line(happening: dict[str, Any]) -> str:
         "not_sent": lambda: f"{happening['file']} cannot be sent: {happening['reason']}",
         "accepted": lambda: f"{hid} accepted by the router",
         "refused": lambda: _refused(hid, happening),
+        "overdue": lambda: f"{hid} OVERDUE: no receipt from {_named(happening)}{_undecided(happening)}",
+        "settled_late": lambda: f"{hid} settled late: {_named(happening)} has receipted it after all",
+        "expired": lambda: f"{hid} EXPIRED with no receipt from {_named(happening)}{_undecided(happening)}",
+        "disk_full": lambda: f"DISK FULL: read-only; nothing is accepted or acked until there is room: {text}",
+        "disk_has_room": lambda: "the disk has room again; the node goes on",
         "receipt": lambda: f"{hid} {happening['status']} by {happening['reader']}",
         "recalled": lambda: f"{hid} recalled by its originator and erased here",
         "misreleased": lambda: f"{hid} held a portion not meant for here, by {happening['rule']}",
@@ -49,6 +54,14 @@ def _sent(hid: str, happening: dict[str, Any]) -> str:
     if not parts:
         return f"{happening['file']}: nobody may receive any of it{without}"
     return f"{happening['file']} sent as {hid} to {', '.join(parts)}{without}"
+
+
+def _named(happening: dict[str, Any]) -> str:
+    return ", ".join(happening["readers"]) or "nobody"
+
+
+def _undecided(happening: dict[str, Any]) -> str:
+    return "" if happening["accepted"] else "; the router has not accepted it either"
 
 
 def _refused(hid: str, happening: dict[str, Any]) -> str:

@@ -16,7 +16,8 @@ from typing import Any, Final
 from agencies.core import NodeCore
 from agencies.incoming import Arrival
 from agencies.keyring import Keys
-from agencies.node import Node
+from agencies.node import Node, NodeTimings
+from agencies.notices import Notice
 from agencies.store import NodeStore
 from broker.application import Credentials
 from broker.core import Identity, RouterCore
@@ -27,7 +28,7 @@ from broker.router import Router
 from broker.server import MqttServer
 from broker.service import BrokerService
 from broker.store import Store
-from scenarios.certificates import check_certificate
+from scenarios.certificates import check_certificate, check_host
 from scenarios.deployment import (
     AGENCY_KEY_FILE,
     BROKER,
@@ -50,7 +51,7 @@ from scenarios.problems import did_you_mean
 from scenarios.region import World
 from schemas.bundle import Bundle, TrustRoot
 from schemas.codec import pack, read_shape, unpack
-from schemas.errors import InputError, KeyFileError, RemoteError
+from schemas.errors import InputError, KeyFileError, RemoteError, UsageError
 from schemas.limits import BUNDLE_BYTES_MAX
 from schemas.topics import is_agency_id
 from sealing.keyfile import MODERATE, KeyRing, read_key_file, write_key_file
@@ -60,6 +61,7 @@ from transport.mqtt import MqttAddress, client_tls_context, mqtt_connect
 
 BROKER_DATABASE: Final = "broker.sqlite"
 NODE_DATABASE: Final = "node.sqlite"
+_PORT_MAX: Final = 65_535
 _SETTINGS_BYTES_MAX: Final = 1024 * 1024  # the hashes of 2,048 link passwords take 200 KiB
 _RESTORE: Final = "restore it from the folder that 'sandiwara init' made"
 
@@ -186,6 +188,14 @@ def read_settings(path: Path) -> LinkSettings:
     host, port, tls = document.get("host"), document.get("port"), document.get("tls")
     if not isinstance(host, str) or type(port) is not int or not isinstance(tls, bool):
         msg = f"{path} is damaged: host, port or tls is missing"
+        raise InputError(msg, remedy=_RESTORE)
+    try:
+        check_host(host)
+    except UsageError as error:
+        msg = f"{path} is damaged: {error}"
+        raise InputError(msg, remedy=_RESTORE) from error
+    if not 1 <= port <= _PORT_MAX:
+        msg = f"{path} is damaged: {port} is no port"
         raise InputError(msg, remedy=_RESTORE)
     return LinkSettings(host=host, port=port, tls=tls)
 
@@ -387,6 +397,8 @@ def make_node(
     world: World,
     settings: LinkSettings,
     on_arrival: Callable[[Arrival], None],
+    on_notice: Callable[[Notice], None],
+    timings: NodeTimings | None = None,
 ) -> Node:
     """Make a node of its part; it judges by the newest bundle that it ever proved.
 
@@ -414,7 +426,9 @@ def make_node(
         machine_clock=world.machine_clock,
         entropy=world.entropy,
         on_arrival=on_arrival,
+        on_notice=on_notice,
         keep_keys=keep_keys,
+        timings=timings,
     )
 
 

@@ -39,7 +39,9 @@ _RENEWAL_MS: Final = 6 * 3_600_000  # a box key's last day is one of four looks 
 _DRAIN_MS: Final = 2 * 3_600_000  # after ENDEX, what is under way may still arrive for two hours of exercise time
 
 # Real-time timers of a node would fire while exercise time stands; the exercise needs none of them.
-_TIMINGS: Final = NodeTimings(receipt_gather_s=0, verdict_s=3_600, heartbeat_s=3_600, keys_s=10)
+_TIMINGS: Final = NodeTimings(
+    receipt_gather_s=0, verdict_s=3_600, heartbeat_s=3_600, receipts_look_s=3_600, keys_s=10
+)
 
 StartRegion = Callable[..., AbstractAsyncContextManager[Region]]
 
@@ -86,6 +88,7 @@ class Exercise:
         self._speed = speed
         self._watch = watch
         self._desks: dict[str, Desk] = {}
+        self._looks: set[tuple[str, int]] = set()  # for overdue receipts, that are on the clock
         profiles = {profile.link: profile for profile in pack.links}
         self._shapers = {
             item.agency: LinkShaper(
@@ -176,6 +179,7 @@ class Exercise:
         end_ms = self.pack.start_ms + self.pack.duration_ms
         while True:
             await self._at_rest(region)
+            self._expect_receipts(region)
             due_ms = self.clock.next_ms()
             self._show(due_ms)
             if due_ms is None or due_ms > end_ms + _DRAIN_MS:
@@ -186,6 +190,14 @@ class Exercise:
                 await awaited
         self.excon.endex()
         self._show(None)
+
+    def _expect_receipts(self, region: Region) -> None:
+        """Have each node look for overdue receipts when its next one is due, in exercise time."""
+        for agency, node in region.nodes.items():
+            look = (agency, node.receipts_due_ms or 0)
+            if node.receipts_due_ms is not None and look not in self._looks:
+                self._looks.add(look)
+                self.clock.at(max(node.receipts_due_ms, self.clock.now_ms()), node.look_for_overdue)
 
     async def _at_rest(self, region: Region) -> None:
         """Wait until nothing moves: no node or broker at work, no frame on the wire."""

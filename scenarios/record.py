@@ -42,6 +42,10 @@ Stages of a node
     decision          hid, reader, outcome, reason, conditions, subject   (made by this node)
     decision_opened   hid, outcome, reason, conditions
     receipt           hid, reader, status, bits, reported_ms
+    overdue           hid, kind, readers, accepted (bool)   (no receipt of these readers by its deadline)
+    settled_late      hid, kind, readers, accepted           (one of them, after all)
+    expired           hid, kind, readers, accepted           (over, with no receipt of these, or no verdict)
+    disk_full         since_ms     (written when there was room again)
     superseded        hid, by
     recalled          hid, by      (erased, or not taken up when it comes)
     duplicate         hid          (came before; without effect)
