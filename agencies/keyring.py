@@ -61,10 +61,19 @@ class Keys:
         """Return every box pair that is kept, oldest first."""
         return tuple(pair for _, pair in sorted(self._boxes.items()))
 
-    def rotate(self, *, now_ms: int, entropy: Entropy) -> BoxPair | None:
-        """Make the next epoch's pair when the last one's week is over; returns it, or None while it is not."""
+    def rotate(self, *, now_ms: int, entropy: Entropy, at_once: bool = False) -> BoxPair | None:
+        """Make the next epoch's pair when the last one's week is over; returns it, or None while it is not.
+
+        Args:
+            now_ms: Unix ms.
+            entropy: Where the secret comes from.
+            at_once: Before the week is over, unless that would push out a pair to which something may be under way.
+        """
         newest = max(self._boxes, default=0)
-        if newest and now_ms < self._boxes[newest].not_before + BOX_EPOCH_MS - _ROTATE_BEFORE_MS:
+        if at_once:
+            if sum(now_ms < pair.expires for pair in self._boxes.values()) >= _EPOCHS_KEPT:
+                return None
+        elif newest and now_ms < self._boxes[newest].not_before + BOX_EPOCH_MS - _ROTATE_BEFORE_MS:
             return None
         pair = new_box_pair(
             entropy, epoch=newest + 1, not_before=now_ms, expires=now_ms + BOX_EPOCH_MS + BOX_EPOCH_OVERLAP_MS

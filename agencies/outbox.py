@@ -88,8 +88,10 @@ class Outbox:
         )
 
     def sealed(self, hid: bytes) -> SealedMessage | None:
-        """Return a message that this agency sealed."""
-        found = self._sql.execute("SELECT kind, header, packed, exp FROM sealed WHERE hid = ?", (hid,)).fetchone()
+        """Return a message that this agency sealed and has not recalled."""
+        found = self._sql.execute(
+            "SELECT kind, header, packed, exp FROM sealed WHERE hid = ? AND packed != x''", (hid,)
+        ).fetchone()
         if found is None:
             return None
         kind, header, packed, exp = found
@@ -106,8 +108,12 @@ class Outbox:
         )  # fmt: skip
 
     def forget_sealed(self, hid: bytes) -> None:
-        """Forget a message that was recalled: its keys, its texts and its chunks."""
-        self._sql.execute("DELETE FROM sealed WHERE hid = ?", (hid,))
+        """Forget a message that was recalled: its keys, its texts and its chunks, but not that it was ours."""
+        self._sql.execute("UPDATE sealed SET packed = x'' WHERE hid = ?", (hid,))
+
+    def has_sealed(self, hid: bytes) -> bool:
+        """Tell whether this agency sealed a message, recalled or not."""
+        return self._sql.execute("SELECT 1 FROM sealed WHERE hid = ?", (hid,)).fetchone() is not None
 
     def keep_release(
         self,

@@ -167,12 +167,14 @@ class Outgoing:
     def recall(self, hid: bytes, why: Why, moment: Moment) -> Released:
         """Take a message of ours back from everybody who has any of it; it cannot be released again.
 
+        It may be done again: for who had no key at the time, or where the router has forgotten it with its disk.
+
         Raises:
             SealError: If the message is not ours, was given to nobody, or still waits for a verdict.
             StoreError: If the disk is full; then nothing was accepted.
         """
         past = self._store.released_to(hid)
-        if self._store.sealed(hid) is None or past.keys() != self._store.offered_to(hid).keys() or not past:
+        if not self._store.has_sealed(hid) or past.keys() != self._store.offered_to(hid).keys() or not past:
             msg = f"{hid.hex()[:16]} was released to nobody, or not by {self._core.agency}, or has no verdict yet"
             raise SealError(msg, remedy="only its originator can recall a message, once the router has decided on it")
         missing = self.missing_keys(sorted(past), at_ms=moment.at_ms)

@@ -7,15 +7,14 @@ back as an old copy, be full, be damaged: disk_damage.py) is done by ``image``, 
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 from schemas.errors import StoreError
 from transport.disk import Database, check_database, unreadable
 
-_PAGES_MAX: Final = 1_073_741_823  # SQLite's own default: no limit
 Moment = Literal["before-commit", "after-commit"]
 # Told which database is about to commit, or has; what it raises kills the one that writes.
 Gate = Callable[[str, Moment], None]
@@ -28,10 +27,11 @@ class Dead(BaseException):
 class MemoryDatabase(Database):
     """One life's handle on a database in memory."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, gate: Gate | None) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path, gate: Gate | None, full: Collection[Path]) -> None:
         self.connection = connection
         self._path = path
         self._gate = gate
+        self._full = full
         self.fenced = False
         self.closed = False
 
@@ -39,8 +39,14 @@ class MemoryDatabase(Database):
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Run a block as one transaction, as on disk; raises Dead once this life is over."""
         self._check_alive()
+        before = self.connection.total_changes
         with super().transaction() as connection:
             yield connection
+            if self._path in self._full and connection.total_changes != before:
+                # On a real disk every commit makes the log longer, so none of them passes.
+                error = sqlite3.OperationalError("database or disk is full")
+                error.sqlite_errorcode = sqlite3.SQLITE_FULL
+                raise error
             self._pass("before-commit")
         self._pass("after-commit")
 
@@ -69,6 +75,7 @@ class MemoryDisk:
         self._gate = gate
         self._connections: dict[Path, sqlite3.Connection] = {}
         self._handles: dict[Path, MemoryDatabase] = {}
+        self._full: set[Path] = set()
         self._put_away: list[sqlite3.Connection] = []  # the dead may still look into theirs
 
     def open(
@@ -97,7 +104,7 @@ class MemoryDisk:
                 check_database(connection, path, application_id=application_id, version=version, owner=owner)
             except sqlite3.Error as error:
                 raise unreadable(path, error) from error
-        handle = self._handles[path] = MemoryDatabase(connection, path, self._gate)
+        handle = self._handles[path] = MemoryDatabase(connection, path, self._gate, self._full)
         return handle
 
     def kill(self, path: Path) -> None:
@@ -121,14 +128,16 @@ class MemoryDisk:
         connection.execute("PRAGMA foreign_keys=ON")
 
     def fill(self, path: Path) -> None:
-        """Let a database grow no more: a commit that needs another page fails as on a full disk."""
-        connection = self._connections[path]
-        pages = connection.execute("PRAGMA page_count").fetchone()[0]
-        connection.execute(f"PRAGMA max_page_count={pages}")
+        """Let no commit of a database pass that changes anything, until there is room again."""
+        self._full.add(path)
 
     def make_room(self, path: Path) -> None:
-        """Let a database grow again."""
-        self._connections[path].execute(f"PRAGMA max_page_count={_PAGES_MAX}")
+        """Let a database take commits again."""
+        self._full.discard(path)
+
+    def is_full(self, path: Path) -> bool:
+        """Tell whether there is no room for a database."""
+        return path in self._full
 
     def connection(self, path: Path) -> sqlite3.Connection:
         """Return a database to look into, past all handles: for those who check, never for those who are checked."""

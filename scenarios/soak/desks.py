@@ -1,21 +1,24 @@
 """The desks of a run: they release, correct, release again, revoke and open, as the plan says and as reports come."""
 
 import asyncio
+from dataclasses import replace
 from functools import partial
 from typing import Final, assert_never
 
 from agencies.drafts import Draft, Why
 from agencies.incoming import Arrival
 from policy.community import Community as Compiled
-from scenarios.soak.plan import Again, Message, Revocation, Work
+from scenarios.soak.plan import Again, Message, Recall, Revocation, Rotation, Work
 from scenarios.soak.reference import LABELS, revoked
 from scenarios.soak.region import LOOK_S, Region
 from schemas.bundle import Bundle
+from schemas.errors import SealError
 from schemas.report import Passage, Portion, PortionContent
 from transport.seeded import stream
 from transport.simloop import running_simulation
 
 _LARGE_CHARS: Final = 100_000  # over what travels inline, so in chunks
+_RECALL_TRIES: Final = 24  # two minutes: longer than a partition lasts
 _WHY: Final = Why(act="report", order="soak", reason="the plan says so", cause="")
 
 
@@ -58,6 +61,13 @@ class Desks:
                 work = region.until_dead(region.nodes[author], self._release_again(item))
             case Revocation():
                 work = self._revoke(item)
+            case Recall():
+                author = self._author(item.message)
+                if author is None:
+                    return
+                work = self._recall(author, item)
+            case Rotation():
+                work = region.until_dead(region.nodes[item.agency], self._change_keys(item.agency))
             case _:
                 assert_never(item)
         region.tasks.create_task(work, name=f"desk-{item.at_ms}")
@@ -74,11 +84,16 @@ class Desks:
         if message.corrects is None or self._author(message.corrects) != message.agency:
             ref = None
         portions = tuple(Portion(LABELS[label], _content(message, place)) for place, label in enumerate(message.labels))
-        released = await node.release(Draft(portions=portions, to=message.to, why=_WHY, ref=ref))
+        draft = Draft(portions=portions, to=message.to, why=_WHY, ref=ref)
+        if message.lives_ms is not None:
+            draft = replace(draft, lifetime_ms=message.lives_ms)
+        released = await node.release(draft)
         if released.hid is not None:
             self._hids[message.number] = released.hid
             self._ghost.accepted.add(released.hid.hex())
             self._ghost.saw("accepted")
+            if message.lives_ms is not None:
+                self._ghost.times.lives(released.hid.hex(), message.lives_ms)
 
     async def _release_again(self, again: Again) -> None:
         hid, author = self._hids.get(again.message), self._author(again.message)
@@ -87,9 +102,40 @@ class Desks:
             return
         if again.reader in self._ghost.sent[hid.hex()].audiences[0]:
             return
-        released = await node.release_again(hid, {again.reader: 0}, _WHY)
+        try:
+            released = await node.release_again(hid, {again.reader: 0}, _WHY)
+        except SealError:
+            self._ghost.saw("released no more")
+            return
         if released.hid is not None:
             self._ghost.saw("accepted again")
+
+    async def _recall(self, author: str, recall: Recall) -> None:
+        """Take a message back: as soon as it has a verdict, and its author's node is up."""
+        for _ in range(_RECALL_TRIES):
+            recalled: list[bool] = []
+            await self._region.until_dead(self._region.nodes[author], self._try_recall(author, recall, recalled))
+            if recalled:
+                return
+            await asyncio.sleep(5 * LOOK_S)
+
+    async def _try_recall(self, author: str, recall: Recall, recalled: list[bool]) -> None:
+        hid, node = self._hids.get(recall.message), self._region.nodes[author].node
+        if hid is None or node is None:
+            return
+        try:
+            released = await node.recall(hid, _WHY)
+        except SealError:
+            self._ghost.saw("recalled too early")
+            return
+        if released.hid is not None:
+            self._ghost.saw("recalled" if hid.hex() not in self._ghost.recalls.asked else "recalled again")
+            recalled.append(True)
+
+    async def _change_keys(self, agency: str) -> None:
+        node = self._region.nodes[agency].node
+        if node is not None and await node.change_keys():
+            self._ghost.saw("keys changed")
 
     async def _revoke(self, revocation: Revocation) -> None:
         region = self._region

@@ -65,7 +65,7 @@ class Ghost:
         self.reports = Reports(self._bundles, tolerance=tolerance, losses=self.losses, broke=self.broke, saw=self.saw)
         self.evil: EvilWatch | None = None  # where the router lies
         self.flood: FloodWatch | None = None  # where somebody sends too much
-        self.recalls = Recalls(self.reports, self._bundles, self.losses)
+        self.recalls = Recalls(self.reports, self._bundles, self.losses, tolerance)
         self.times = Times(self.reports)
         self.log = self._watch_log()
         self.wire = WireWatch(
@@ -196,7 +196,9 @@ class Ghost:
 
     def _watch_log(self) -> LogWatch:
         return LogWatch(
-            public=self._router, bundles=self._bundles, chance=stream(self._seed, "ghost log"),
+            public=self._router,
+            bundles=self._bundles,
+            chance=stream(self._seed, "ghost log"),
             broke=self._contradicted if self._tolerance.lying else self.broke,
         )
 
@@ -227,8 +229,10 @@ class Ghost:
         if self.flood is not None:
             self.flood.journal(agency, stage, fields)
         self.times.journal(agency, at_ms, stage, fields)
-        if self.recalls.journal(agency, stage, fields):
-            return
+        if not self.recalls.journal(agency, stage, fields):
+            self._report(agency, at_ms, stage, fields)
+
+    def _report(self, agency: str, at_ms: int, stage: str, fields: dict[str, Any]) -> None:
         reports = self.reports
         match stage:
             case "intended":

@@ -64,6 +64,7 @@ class Tolerance:
 
     skewed: bool
     revoking: bool
+    expiring: bool = False  # some messages live for seconds
     losing: bool = False  # a disk comes back as it was: what it forgot must be noticed
     lying: bool = False  # the router is hostile: what it does must be noticed, and cannot be prevented
     poisoned: bool = False  # frames arrive that nobody sent, and are rejected
@@ -71,4 +72,4 @@ class Tolerance:
     @property
     def refusals(self) -> bool:
         """Whether an honest message may be refused."""
-        return self.skewed or self.revoking or self.losing
+        return self.skewed or self.revoking or self.expiring or self.losing

@@ -79,6 +79,7 @@ class Mishaps:
             case DiskFull():
                 disk, path = self._region.disk, database_of(fault.holder)
                 disk.fill(path) if begins else disk.make_room(path)
+                self._region.was_full = True
             case OldSnapshot() | DamagedFile() | LyingDisk():
                 self._lose_writes(fault, begins=begins)
             case _:

@@ -16,7 +16,7 @@ from scenarios.soak.lives import BrokerLife, Life, NodeLife
 from scenarios.soak.plan import Plan
 from scenarios.soak.reference import BROKER
 from schemas.bundle import Bundle
-from schemas.errors import LinkError
+from schemas.errors import DiskFullError, LinkError
 from transport.memory_disk import Dead, MemoryDisk
 from transport.simnet import SimNet
 
@@ -38,6 +38,7 @@ class Region:
     broker: BrokerLife = field(init=False)
     nodes: dict[str, NodeLife] = field(default_factory=dict)
     tasks: asyncio.TaskGroup = field(init=False)  # of desks and strangers
+    was_full: bool = False  # some disk, at some time
 
     def unlinked(self) -> list[str]:
         """Return the agencies that ought to have a link and have none."""
@@ -74,6 +75,10 @@ class Region:
                 await work
         except (Dead, LinkError):
             return
+        except DiskFullError:
+            self.ghost.saw("desk told that the disk is full")
+            if not self.was_full:
+                self.ghost.broke(watch.NO_CRASH, f"a desk of {life.name} was told of a full disk, and there is room")
         except TimeoutError:
             # A dead process answers nobody, and whoever asked it is dead as well.
             if life.deaths == deaths:

@@ -119,6 +119,7 @@ class _Run:
             tolerance=Tolerance(
                 skewed=any(isinstance(fault, ClockSkew | ClockJump) for fault in plan.faults),
                 revoking=bool(plan.revocations),
+                expiring=any(message.lives_ms is not None for message in plan.messages),
                 losing=any(isinstance(fault, LyingDisk | OldSnapshot | DamagedFile) for fault in plan.faults),
                 lying=any(isinstance(act, RouterHostility) for act in plan.hostility),
                 poisoned=any(isinstance(act, Poison) for act in plan.hostility),

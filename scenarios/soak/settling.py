@@ -47,4 +47,5 @@ def unsettled(region: Region) -> list[str]:
             found.append(f"{waiting} releases of {agency} have no verdict")
         if owed:
             found.append(f"{agency} owes receipts to {', '.join(sorted(owed))}")
-    return found
+    databases = {agency: region.disk.connection(node_database(agency)) for agency in region.nodes}
+    return found + region.ghost.recalls.unexplained(databases)
