@@ -71,6 +71,20 @@ def _add_policy(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_tearline(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="the report, a YAML or JSON file as 'send' takes it")
+    parser.add_argument("--as", dest="sender", metavar="AGENCY", required=True, help="the agency that would send it")
+    parser.add_argument("--pack", metavar="PACK", required=True, help="whose community and rules")
+    parser.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="WORDS,…",
+        help="what is meant to be told: words, names, numbers",
+    )
+    parser.add_argument("--strict", action="store_true", help="end with 1 for single words too")
+
+
 def _add_schemas(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="DIR", help="where the files go; made if need be")
 
@@ -98,7 +112,12 @@ def _add_soak(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=int, metavar="N", default=100, help="how many seeds (default: 100)")
     parser.add_argument("--first", type=int, metavar="N", default=0, help="the first seed (default: 0)")
     parser.add_argument("--jobs", type=int, metavar="N", default=1, help="how many processes (default: 1)")
+    parser.add_argument(
+        "--only", metavar="KIND[,KIND]", default="", help="let only faults of these kinds fall (default: all)"
+    )
     parser.add_argument("--plan", metavar="FILE", help="replay this plan instead")
+    parser.add_argument("--canaries", action="store_true", help="plant bugs instead, one by one: each must be found")
+    parser.add_argument("--corpus", metavar="DIR", help="with --canaries: where plans are kept that find them")
     parser.add_argument("--out", metavar="DIR", default=".", help="where the plans of failures go (default: here)")
 
 
@@ -218,6 +237,19 @@ _COMMANDS: Final = (
         add_arguments=add_log,
     ),
     Command(
+        name="tearline",
+        summary="find what of a stricter portion shows in one that reaches further",
+        description="Lint a report before it is sent. Where a portion may be read by agencies that may not read\n"
+        "another, look in it for the other's indicators, places, times, names, numbers, phrases and uncommon words,\n"
+        "and compute the banner of the whole. Ends with 1 if anything but single words shows.",
+        examples=(
+            "sandiwara tearline report.yaml --as mys-di --pack strait-lantern",
+            "sandiwara tearline report.yaml --as mys-di --pack strait-lantern --allow 'second boarding,eastbound lane'",
+        ),
+        module="console.tearline",
+        add_arguments=_add_tearline,
+    ),
+    Command(
         name="policy",
         summary="show what a change of the rules would have done to what was sent",
         description="Decide every portion that was released once more, as of its own time, by the rules that held and\n"
@@ -251,7 +283,12 @@ _COMMANDS: Final = (
         description="Run a region of 25 agencies in virtual time under random work and faults, and check after every\n"
         "commit what must hold. What breaks is cut down to a small plan that can be replayed. Ends with 1 if\n"
         "anything broke, or if a long soak never saw a kind of fault that it should have tried.",
-        examples=("sandiwara soak --seeds 200 --jobs 2", "sandiwara soak --plan soak-17.json"),
+        examples=(
+            "sandiwara soak --seeds 200 --jobs 2",
+            "sandiwara soak --seeds 50 --only old_snapshot,power_cut",
+            "sandiwara soak --plan soak-17.json",
+            "sandiwara soak --canaries --jobs 2",
+        ),
         module="console.soak",
         add_arguments=_add_soak,
     ),
