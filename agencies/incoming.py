@@ -372,6 +372,9 @@ class Incoming:
         version = self._core.bundle.version
         try:
             bundle = read_bundle(message.signed_bundle, root=self._root, now_ms=moment.at_ms, held_version=version)
+            if bundle == self._core.bundle:
+                # It was under way twice, or a router without a memory of us sends it anew: nothing has changed.
+                return
             self._core.install(bundle)
         except SandiwaraError as error:
             code = error.code if isinstance(error, RemoteError) else "CONTENT"

@@ -658,6 +658,20 @@ def _frame(message: DownMessage) -> bytes:
     return write_frame((message,))
 
 
+async def test_the_same_bundle_twice_changes_and_notes_nothing(tmp_path: Path) -> None:
+    async with small_region(tmp_path, "alpha") as region:
+        later = world.BUNDLE._replace(version=world.BUNDLE_VERSION + 1)
+        signed = sign_bundle(later, {name: world.sign_pair(name) for name in world.AUTHORITIES})
+        for _ in range(2):
+            await region.nodes["alpha"]._took((BundleMessage("bundle", signed),))
+        compiled = region.nodes["alpha"].core.community
+        await region.nodes["alpha"]._took((BundleMessage("bundle", signed),))
+
+        assert [later.version] == [entry.fields["version"] for entry in region.journal("alpha", "bundle")]
+        assert compiled is region.nodes["alpha"].core.community
+        assert signed == region.nodes["alpha"].store.signed_bundle()
+
+
 async def test_a_bundle_of_strangers_is_refused(tmp_path: Path) -> None:
     async with small_region(tmp_path, "alpha") as region:
         forged = sign_bundle(world.BUNDLE._replace(version=99), {"north": world.sign_pair("north")})
