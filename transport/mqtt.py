@@ -7,10 +7,10 @@ profile"). A node has one subscription; a router that is a client of somebody el
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import aiomqtt
 from aiomqtt.exceptions import MqttConnectError
@@ -25,6 +25,8 @@ from schemas.topics import down_topic, up_topic
 from transport.link import Connect, Link
 from transport.router_link import ConnectRouter, Passing, Received, RouterLink
 from transport.simloop import in_simulation
+
+T = TypeVar("T")
 
 _PACKET_BYTES_MAX: Final = FRAME_BYTES_MAX + 1_024  # topic, packet id and properties around a frame
 _KEEP_ALIVE_S: Final = 30
@@ -127,7 +129,29 @@ def _what_to_check(error: aiomqtt.MqttError) -> str:
     return "is the broker running there, and does it speak TLS exactly where this side does?"
 
 
-class _Client(aiomqtt.Client):
+class _HeedingClient(aiomqtt.Client):
+    """aiomqtt's client, mended in two places at which a node could wait for what never comes."""
+
+    async def _wait_for(self, fut: Awaitable[T], timeout: float | None) -> T:  # noqa: ASYNC109 - aiomqtt's own
+        # ``asyncio.wait_for`` before Python 3.12 forgets a cancellation that comes in one turn of the loop with the
+        # answer: a node that was told to end, or whose link had ended, would go on as if nothing had happened.
+        try:
+            async with asyncio.timeout(self.timeout if timeout is None else timeout):
+                return await fut
+        except TimeoutError as error:
+            msg = "Operation timed out"
+            raise aiomqtt.MqttError(msg) from error
+
+    def _on_disconnect(
+        self, client: Any, userdata: Any, flags: Any, reason_code: ReasonCode, properties: Properties | None = None
+    ) -> None:
+        # A broker that dies while we log in answers nothing; aiomqtt would wait ten seconds for it.
+        if not self._connected.done():
+            self._connected.set_exception(aiomqtt.MqttError("it hung up before it answered the login"))
+        super()._on_disconnect(client, userdata, flags, reason_code, properties)
+
+
+class _Client(_HeedingClient):
     """aiomqtt's client, which calls a publish done whatever its PUBACK says; the reason code is kept here."""
 
     not_taken: int | None = None
@@ -138,7 +162,7 @@ class _Client(aiomqtt.Client):
         super()._on_publish(client, userdata, mid, reason_code, properties)
 
 
-class _RouterClient(aiomqtt.Client):
+class _RouterClient(_HeedingClient):
     """aiomqtt's client, acknowledging when it is told to, and telling of each publish what its PUBACK says."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+import transport.mqtt
 from broker.application import Attachment, Credentials, Publication
 from broker.limits import ServerLimits
 from broker.listen import Address
@@ -156,3 +157,39 @@ def test_certificates_that_cannot_be_read_are_named() -> None:
 
 def test_a_password_never_shows_in_a_debug_print() -> None:
     assert "secret" not in repr(MqttAddress(host="127.0.0.1", port=1, agency=AGENCY, password="secret"))
+
+
+async def test_a_cancellation_that_comes_with_an_answer_is_not_forgotten() -> None:
+    """Found by killing brokers: a node that was told to end as its login was answered went on for ever."""
+    client = transport.mqtt._client(MqttAddress(host="127.0.0.1", port=1, agency=AGENCY))
+    answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    went_on = False
+
+    async def ask() -> None:
+        nonlocal went_on
+        await client._wait_for(answer, None)
+        went_on = True
+
+    async with asyncio.TaskGroup() as tasks:
+        asking = tasks.create_task(ask())
+        while not answer._callbacks:  # noqa: ASYNC110 - until it waits; a future sets no event for that
+            await asyncio.sleep(0)
+        answer.set_result(None)
+        asking.cancel()
+
+    assert not went_on
+
+
+async def test_a_broker_that_hangs_up_during_the_login_is_noticed_at_once() -> None:
+    """A broker that was killed answers nothing; whoever waits for its answer comes back ten seconds late."""
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    async with asyncio.timeout(LIMIT_S), server:
+        address = MqttAddress(host="127.0.0.1", port=server.sockets[0].getsockname()[1], agency=AGENCY, password="")
+        with pytest.raises(LinkError, match="hung up before it answered the login"):
+            async with mqtt_connect(address)():
+                pass
