@@ -117,6 +117,14 @@ class Router:
         for announcement in store.holdings.announcements():
             self._readmit(announcement)
 
+    def make_sure_of_room(self) -> None:
+        """Find out whether a disk that was full has room again.
+
+        Raises:
+            DiskFullError: If it has not.
+        """
+        self._store.make_sure_of_room()
+
     def handle(self, arrivals: Sequence[Arrival], *, now_ms: int) -> Outcome:
         """Decide a batch and write it down.
 

@@ -24,7 +24,7 @@ from broker.router import (
     Router,
     SessionEnded,
 )
-from schemas.errors import RemoteError, StoreError
+from schemas.errors import DiskFullError, RemoteError, StoreError
 from schemas.frames import UpMessage, gather_frames, read_up_frame
 from transport.clock import Clock
 
@@ -69,6 +69,7 @@ class BrokerService:
         self._jobs: asyncio.Queue[_Job] = asyncio.Queue(maxsize=_ARRIVALS_WAITING_MAX)
         self._unanswered = 0
         self._frames_sent: dict[str, int] = {}
+        self._unwritten_batches = 0  # in a row; while there are any the broker is read-only
         self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="broker-disk")
 
     @asynccontextmanager
@@ -207,17 +208,29 @@ class BrokerService:
             except StoreError as error:
                 self._unwritten(jobs, error)
                 continue
+            if self._unwritten_batches:
+                log.warning("disk.has-room", extra={"batches_refused": self._unwritten_batches})
+                self._unwritten_batches = 0
             self._send(outcome)
             for job, answer in zip(jobs, outcome.answers, strict=True):
                 if not job.answered.done():
                     job.answered.set_result(answer)
 
     def _handle(self, arrivals: list[Arrival]) -> Outcome:
+        if self._unwritten_batches:
+            # What there is room for may be less than the next batch: without this it would heal and fail by turns.
+            self._router.make_sure_of_room()
         return self._router.handle(arrivals, now_ms=self._clock.now_ms())
 
     def _unwritten(self, jobs: list[_Job], error: StoreError) -> None:
-        """Nothing of this batch was accepted: tell the senders so, and have every session begin anew."""
-        log.error("disk.failed", extra={"error": str(error), "remedy": error.remedy, "frames": len(jobs)})
+        """Nothing of this batch was accepted: tell the senders so, and have every session begin anew.
+
+        One line says so, however many come back and are sent away until there is room.
+        """
+        if not self._unwritten_batches:
+            event = "disk.full" if isinstance(error, DiskFullError) else "disk.failed"
+            log.error(event, extra={"error": str(error), "remedy": error.remedy, "frames": len(jobs)})
+        self._unwritten_batches += 1
         for job in jobs:
             if not job.answered.done():
                 job.answered.set_result(Publication.IMPLEMENTATION_SPECIFIC)

@@ -109,6 +109,14 @@ class Store:
         )
         return cls(database)
 
+    def make_sure_of_room(self) -> None:
+        """Find out whether a disk that was full has room again.
+
+        Raises:
+            DiskFullError: If it has not.
+        """
+        self._database.make_sure_of_room()
+
     def close(self) -> None:
         """Close the file."""
         self._database.close()
