@@ -268,9 +268,11 @@ class Store:
         return mine + self._cancel(query, agency, at=at)
 
     def _cancel(self, where: str, value: object, *, at: int) -> int:
+        # A row that has its number is emptied, not removed: numbers have no gaps, or a loss would not show. One that is
+        # empty already was cancelled before.
+        where = f"wrap != x'' AND {where}"
         query = f"SELECT reader, hid FROM queue JOIN release ON release.number = queue.release WHERE {where}"  # noqa: S608 - the clause is one of three constants above
         rows = self._sql.execute(query, (value,)).fetchall()
-        # A row that has its number is emptied, not removed: numbers have no gaps, or a loss would not show.
         self._sql.execute(f"UPDATE queue SET wrap = x'' WHERE {where} AND dseq NOTNULL", (value,))  # noqa: S608 - the same constants
         self._sql.execute(f"DELETE FROM queue WHERE {where} AND dseq ISNULL", (value,))  # noqa: S608 - the same constants
         self.write_records([("cancelled", hid, reader, b"") for reader, hid in rows], at=at)

@@ -420,6 +420,18 @@ def test_a_recalled_delivery_that_had_its_number_comes_again_empty(router: Small
     assert 1 == len(router.records("delivered"))
 
 
+def test_what_is_cancelled_once_is_not_cancelled_again(router: SmallRouter) -> None:
+    """A row that had its number stays, emptied; a second recall, or a revocation later, must not tell of it anew."""
+    router.hello("bravo")
+    message, _ = router.report("one", "bravo")
+    router.send(recall_of(message.hid, "bravo"))
+    router.send(envelope(name="again", kind="recall", ref=message.hid, labels=(), readers=(("bravo", ()),)))
+
+    router.install(status={"bravo": "revoked"})
+
+    assert 1 == [(row.agency, row.hid) for row in router.records("cancelled")].count(("bravo", message.hid))
+
+
 def test_a_recalled_message_leaves_neither_blob_nor_chunk_on_disk(router: SmallRouter) -> None:
     message, made = sealed(labels=(world.LABEL,), readers=(("bravo", (0,)),), chunk_bytes=256)
     router.send(made)
