@@ -3,10 +3,6 @@
 import json
 import shutil
 import signal
-import socket
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +10,7 @@ import pytest
 
 from console.exits import Exit
 from tests.samples.command_line import HARBOUR_WATCH, answer, running, sandiwara
+from tests.samples.wire import on_the_wire
 
 TITLE: Final = "Robbery off the eastern anchorage"
 TEXT: Final = "The robbers left northward in a grey skiff at four."
@@ -47,65 +44,6 @@ def report(tmp_path: Path) -> Path:
     path = tmp_path / "report.yaml"
     path.write_text(REPORT)
     return path
-
-
-class Wire:
-    """A relay between nodes and broker that writes down every byte of both directions."""
-
-    def __init__(self, port: int) -> None:
-        self._to = port
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        self.recorded = bytearray()
-        self._lock = threading.Lock()
-        self._threads: list[threading.Thread] = []
-        self._sockets: list[socket.socket] = [self._listener]
-        self._start(self._accept)
-
-    def _start(self, work: Callable[..., None], *arguments: object) -> None:
-        thread = threading.Thread(target=work, args=arguments, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                near, _ = self._listener.accept()
-                far = socket.create_connection(("127.0.0.1", self._to))
-            except OSError:
-                return
-            self._sockets += [near, far]
-            self._start(self._pump, near, far)
-            self._start(self._pump, far, near)
-
-    def _pump(self, source: socket.socket, target: socket.socket) -> None:
-        try:
-            while chunk := source.recv(65_536):
-                with self._lock:
-                    self.recorded += chunk
-                target.sendall(chunk)
-        except OSError:
-            pass
-        for end in (source, target):
-            end.close()
-
-    def close(self) -> None:
-        """End every link; the threads end with them."""
-        for end in self._sockets:
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-            end.close()
-        for thread in self._threads:
-            thread.join(timeout=5)
-
-
-@contextmanager
-def on_the_wire(port: int) -> Iterator[Wire]:
-    wire = Wire(port)
-    try:
-        yield wire
-    finally:
-        wire.close()
 
 
 def files_of(folder: Path) -> bytes:
