@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Final
 
 from conformance.audit_reading import (
+    SIZE,
     Audit,
     NoteText,
     SignatureLine,
@@ -77,7 +78,7 @@ def _read_checkpoint(received: bytes) -> tuple[int, list[bytes], NoteText, int, 
     head, found, note = received.partition(b"\n\n")
     first, *proof = head.decode("ascii", "replace").split("\n")
     size = first.removeprefix("old ")
-    if not found or f"old {size}" != first or not size.isascii() or not size.isdigit() or str(int(size)) != size:
+    if not found or f"old {size}" != first or not SIZE.fullmatch(size):
         msg = "no old size, proof, empty line and checkpoint"
         raise UnreadableError(msg)
     if len(proof) > _PROOF_HASHES_MAX:

@@ -5,6 +5,7 @@ a fault in how they write cannot hide itself in how they are read (docs/spec/aud
 """
 
 import json
+import re
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Callable
@@ -15,6 +16,8 @@ from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 
 _DEPTH_MAX: Final = 16
 _FILE_BYTES_MAX: Final = 2 * 1024**3  # a log of ten million leaves; beyond this it is cut at checkpoints first
+# As many digits as the largest size of the protocol has; int() itself fails beyond 4,300.
+SIZE: Final = re.compile(r"0|[1-9][0-9]{0,15}")
 _DASH: Final = "\u2014 "
 _ENCODER: Final = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
@@ -46,7 +49,9 @@ class Finding:
     def line(self) -> str:
         """Return the finding for people."""
         leaf = "" if self.leaf is None else f", leaf {self.leaf}"
-        return f"{self.fault}: {self.file}, byte {self.offset}{leaf}: {self.text} (by {self.who})"
+        line = f"{self.fault}: {self.file}, byte {self.offset}{leaf}: {self.text} (by {self.who})"
+        # Names of files and agencies are whatever the folder's maker chose: nothing that a terminal would obey.
+        return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)
 
 
 class UnreadableError(Exception):
@@ -178,7 +183,7 @@ def read_note(received: bytes) -> NoteText:
     lines = _text(text, 0).split("\n")
     if len(lines) != len(("origin", "size", "root", "")) or not lines[0]:
         _refuse("a note's text is three lines: origin, size, root")
-    if not lines[1].isascii() or not lines[1].isdigit() or str(int(lines[1])) != lines[1]:
+    if not SIZE.fullmatch(lines[1]):
         _refuse("a size that is no decimal number", offset=len(lines[0].encode()) + 1)
     signatures: list[SignatureLine] = []
     offset = len(text) + 1
@@ -226,10 +231,12 @@ def read_line(line: bytes, names: frozenset[str]) -> dict[str, Any]:
     """
     try:
         value = json.loads(line)
+        # Half a character, which JSON can write and UTF-8 cannot, fails here.
+        spelt = canonical(value).encode()
     except (ValueError, RecursionError) as error:
         msg = "no line of JSON"
         raise UnreadableError(msg) from error
-    if not isinstance(value, dict) or value.keys() != names or canonical(value).encode() != line:
+    if not isinstance(value, dict) or value.keys() != names or spelt != line:
         _refuse("not the fields that stand here, or in another spelling")
     return value
 

@@ -5,6 +5,7 @@ own record is laid beside it. A message that one side knows and the other does n
 which of the two would have to be lying.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -15,6 +16,12 @@ from conformance.audit_tree import OPENINGS_FILE, Opening
 _FINDINGS_MAX: Final = 256
 # Kinds that are answered by no receipt of their own; a recall is answered for the message that it recalls.
 _UNRECEIPTED: Final = frozenset({"receipt", "recall"})
+# What the router proves before it admits: whatever fails there at a reader was changed after that.
+_PROVED_BY_ROUTER: Final = frozenset({"size", "parse", "canonical", "version", "limits", "signature"})
+# What only the reader can prove: its author may have made it wrong, or the router have changed it.
+_PROVED_BY_READER: Final = frozenset({"unwrap", "commitment", "payload"})
+_EPOCH_UNKNOWN: Final = "KEY_EPOCH"  # a key that nobody announced; the router admits no wrap that names one
+_CONTRADICTIONS: Final = frozenset({"ROLLBACK", "SPLIT_VIEW", "FORK"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +45,10 @@ class _Logged:
 
     admitted: dict[str, tuple[str, str, Opening]] = field(default_factory=dict)  # hid: originator, kind
     decided: dict[_Pair, tuple[int, Opening]] = field(default_factory=dict)  # bits of all releases
+    decisions: Counter[_Pair] = field(default_factory=Counter)
     delivered: dict[_Pair, Opening] = field(default_factory=dict)
+    deliveries: dict[_Pair, list[Opening]] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
     cancelled: set[_Pair] = field(default_factory=set)
     last_dseq: dict[str, int] = field(default_factory=dict)
 
@@ -48,12 +58,14 @@ class _Told:
     """What the journals say."""
 
     accepted: dict[str, tuple[str, JournalEntry]] = field(default_factory=dict)  # hid: whose outbox
-    refused: set[str] = field(default_factory=set)
+    refused: dict[str, JournalEntry] = field(default_factory=dict)
     audience: dict[str, dict[str, int]] = field(default_factory=dict)
     released: dict[str, JournalEntry] = field(default_factory=dict)
     arrived: dict[_Pair, tuple[int, str, JournalEntry]] = field(default_factory=dict)  # bits, kind
     judged: set[_Pair] = field(default_factory=set)  # arrivals that were not taken up
-    opened: set[_Pair] = field(default_factory=set)
+    rejected: dict[_Pair, JournalEntry] = field(default_factory=dict)  # those of them that did not prove themselves
+    contradicted: list[tuple[str, JournalEntry]] = field(default_factory=list)  # logs in two versions, and by whom seen
+    opened: dict[_Pair, JournalEntry] = field(default_factory=dict)
     receipts: dict[_Pair, tuple[str, JournalEntry]] = field(default_factory=dict)  # who holds it
 
 
@@ -90,6 +102,9 @@ def reconcile(openings: list[Opening], journals: Journals, *, router: str) -> Re
         _audiences(logged, told, router),
         _arrivals(logged, told, journals, router),
         _receipts(logged, told, journals),
+        _deliveries(logged, router),
+        _rejections(logged, told, router),
+        _contradictions(told, router),
     ):
         findings += found
     outstanding = sum(pair not in logged.delivered and pair not in logged.cancelled for pair in logged.decided)
@@ -102,15 +117,19 @@ def _take_leaf(opening: Opening, statement: tuple[Any, ...], logged: _Logged, ro
             logged.admitted[hid.hex()] = (originator, kind, opening)
         case ("decided", _, bytes(hid), reader, _, int(bits)):
             before = logged.decided.get((hid.hex(), reader))
+            logged.decisions[hid.hex(), reader] += 1
             logged.decided[hid.hex(), reader] = (bits | (before[0] if before else 0), before[1] if before else opening)
         case ("delivered", _, bytes(hid), reader, int(dseq)):
             logged.delivered[hid.hex(), reader] = opening
+            logged.deliveries.setdefault((hid.hex(), reader), []).append(opening)
             # A reader's deliveries are numbered, and acked in the order of their numbers.
             if dseq <= logged.last_dseq.get(reader, 0):
                 yield _at_leaf(opening, "reordered", router, f"delivery {dseq} to {reader} stands after a later one")
             logged.last_dseq[reader] = max(dseq, logged.last_dseq.get(reader, 0))
         case ("cancelled", _, bytes(hid), reader):
             logged.cancelled.add((hid.hex(), reader))
+        case ("refused", _, bytes(hid), *_):
+            logged.refused.add(hid.hex())
         case ("released" | "refused" | "recalled" | "revoked" | "bundle", *_):
             pass
         case _:
@@ -119,6 +138,8 @@ def _take_leaf(opening: Opening, statement: tuple[Any, ...], logged: _Logged, ro
 
 def _take_entry(agency: str, entry: JournalEntry, told: _Told) -> None:
     fields = entry.fields
+    if entry.stage == "log_fault" and fields["fault"] in _CONTRADICTIONS:
+        told.contradicted.append((agency, entry))
     hid = fields.get("hid")
     if not isinstance(hid, str):
         return
@@ -131,14 +152,16 @@ def _take_entry(agency: str, entry: JournalEntry, told: _Told) -> None:
         case "accepted":
             told.accepted[hid] = (agency, entry)
         case "refused":
-            told.refused.add(hid)
+            told.refused.setdefault(hid, entry)
         case "delivered":
             before = told.arrived.get((hid, agency))
             told.arrived[hid, agency] = (fields["bits"] | (before[0] if before else 0), fields["kind"], entry)
         case "rejected" | "duplicate":
             told.judged.add((hid, agency))
+            if entry.stage == "rejected":
+                told.rejected.setdefault((hid, agency), entry)
         case "verified":
-            told.opened.add((hid, agency))
+            told.opened[hid, agency] = entry
         case "receipt":
             told.receipts.setdefault((hid, fields["reader"]), (agency, entry))
         case _:
@@ -155,6 +178,11 @@ def _outboxes(logged: _Logged, told: _Told, journals: Journals, router: str) -> 
             )
         elif admitted[0] != agency:
             yield _at_leaf(admitted[2], "forged", router, f"admits {hid[:16]} from {admitted[0]}, which {agency} sent")
+    for hid, entry in told.refused.items():
+        if hid not in logged.refused:
+            yield _at_entry(
+                entry, "dropped", router, f"{_whose(entry)} was told that {hid[:16]} is refused, and no leaf"
+            )
     for hid, (originator, _, opening) in logged.admitted.items():
         if originator not in journals:
             yield _at_leaf(opening, "unexplained", originator, f"admits {hid[:16]}, and {originator} shows no journal")
@@ -205,13 +233,46 @@ def _receipts(logged: _Logged, told: _Told, journals: Journals) -> Iterator[Find
         if reader in journals and (hid, reader) not in told.arrived:
             text = f"{holder} holds a receipt of {reader} for {hid[:16]}, which never arrived there"
             yield _at_entry(entry, "unexplained", reader, text)
-    for hid, reader in sorted(told.opened):
+    for (hid, reader), entry in sorted(told.opened.items(), key=lambda item: item[0]):
         admitted = logged.admitted.get(hid)
         if admitted is None or admitted[1] in _UNRECEIPTED or admitted[0] not in journals:
             continue
         if (hid, reader) not in told.receipts:
             text = f"{reader} opened {hid[:16]}, and {admitted[0]} holds no receipt"
-            yield _at_entry(told.arrived[hid, reader][2], "unexplained", f"the router or {reader}", text)
+            yield _at_entry(entry, "unexplained", f"the router or {reader}", text)
+
+
+def _deliveries(logged: _Logged, router: str) -> Iterator[Finding]:
+    """Whatever was delivered had been decided, and as often: what goes beyond was misrouted or replayed."""
+    for (hid, reader), openings in logged.deliveries.items():
+        decisions = logged.decisions[hid, reader]
+        for opening in openings[decisions:]:
+            text = f"delivers {hid[:16]} to {reader} where {decisions} leaves decide that it may have it"
+            yield _at_leaf(opening, "forged", router, text)
+
+
+def _rejections(logged: _Logged, told: _Told, router: str) -> Iterator[Finding]:
+    """Whoever was meant to have a message and could not take it was sent another than the one that was admitted."""
+    for (hid, reader), entry in told.rejected.items():
+        admitted = logged.admitted.get(hid)
+        if admitted is None or (hid, reader) not in logged.decided:
+            continue
+        stage, code = entry.fields.get("stage_failed"), entry.fields.get("code")
+        doubtful = stage in _PROVED_BY_READER or code == _EPOCH_UNKNOWN
+        if stage in _PROVED_BY_ROUTER or (doubtful and (hid, reader) not in told.arrived):
+            who = router if stage in _PROVED_BY_ROUTER else f"{router} or {admitted[0]}"
+            yield _at_entry(entry, "changed", who, f"{reader} was sent {hid[:16]} in a form that it rejects: {code}")
+
+
+def _contradictions(told: _Told, router: str) -> Iterator[Finding]:
+    """Two notes of one log that cannot both be true, each with the router's signature."""
+    for agency, entry in told.contradicted:
+        fault = entry.fields["fault"]
+        yield _at_entry(entry, "forged", router, f"{agency} was shown the log in two versions: {fault}")
+
+
+def _whose(entry: JournalEntry) -> str:
+    return entry.file.rpartition("/")[2].removesuffix(".jsonl")
 
 
 def _at_leaf(opening: Opening, fault: str, who: str, text: str) -> Finding:

@@ -7,6 +7,7 @@ the folder but the check of one Ed25519 signature.
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -105,6 +106,11 @@ def _read_trust(received: bytes) -> dict[str, Any]:
     if not received.endswith(b"\n") or value["digest"] != sha256(canonical(rest).encode()).hexdigest():
         msg = "the digest is not that of the rest"
         raise UnreadableError(msg)
+    authorities, threshold = value["authorities"], value["threshold"]
+    # Without this, a threshold of nobody would take a bundle that nobody signed.
+    if not isinstance(authorities, dict) or type(threshold) is not int or threshold < 1:
+        msg = "no authorities, or no number of them that must sign"
+        raise UnreadableError(msg)
     return value
 
 
@@ -113,10 +119,10 @@ def _read_bundle(received: bytes, trust: dict[str, Any]) -> Keys:
     value = Unpacker.whole(received)
     try:
         bundle, signatures = value
-        proved: set[str] = set()
+        proved: set[bytes] = set()
         for authority, signature in signatures:
-            public = trust.get("authorities", {}).get(authority)
-            if public is None or not verifies(bytes.fromhex(public), b"sw1 bundle\0" + bundle, signature):
+            public = bytes.fromhex(trust.get("authorities", {}).get(authority, ""))
+            if not public or not verifies(public, b"sw1 bundle\0" + bundle, signature):
                 msg = f"the signature of {authority} does not verify, or it is no authority"
                 raise UnreadableError(msg)
             proved.add(public)
@@ -149,7 +155,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     report = verify_folder(options.folder)
     if options.json:
-        sys.stdout.write(canonical(asdict(report)) + "\n")
+        # In ASCII: a file may have a name that is no text.
+        sys.stdout.write(json.dumps(asdict(report)) + "\n")
     else:
         sys.stdout.write("".join(f"{line}\n" for line in report_lines(report)))
     return 1 if report.findings else 0

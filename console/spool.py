@@ -18,6 +18,7 @@ CAUSE: Final = "outgoing:"
 _SUFFIX: Final = ".report"
 _REFUSED: Final = ".refused"
 _WAITING_MAX: Final = 1_000  # a desk that is so far behind its node should look why
+_NAME_CHARS_MAX: Final = 4_096  # a path; each problem that is found names it
 _FILE_BYTES_MAX: Final = 8 * 1024 * 1024  # a report file of 1 MiB, quoted in JSON
 
 
@@ -81,10 +82,16 @@ def read_one(path: Path) -> Waiting:
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         msg = f"{path} is no report that 'sandiwara send' wrote"
         raise InputError(msg, remedy="hand it over by 'sandiwara send'") from error
-    if not (isinstance(name, str) and isinstance(text, str) and isinstance(to, list)):
+    if not (isinstance(name, str) and len(name) <= _NAME_CHARS_MAX and isinstance(text, str) and isinstance(to, list)):
         msg = f"{path} is no report that 'sandiwara send' wrote"
         raise InputError(msg, remedy="hand it over by 'sandiwara send'")
-    return Waiting(path=path, name=name, to=tuple(str(item) for item in to), text=text)
+    waiting = Waiting(path=path, name=name, to=tuple(str(item) for item in to), text=text)
+    try:
+        "".join((name, text, *waiting.to)).encode()
+    except UnicodeEncodeError as error:
+        msg = f"{path} holds half a character"
+        raise InputError(msg, remedy="hand it over by 'sandiwara send'") from error
+    return waiting
 
 
 def set_aside(path: Path) -> Path:

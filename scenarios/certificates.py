@@ -160,14 +160,16 @@ def check_host(host: str) -> str:
     Raises:
         UsageError: If it is neither.
     """
-    labels = host.rstrip(".").split(".")
-    plain = all(part and part.isascii() and part.replace("-", "").isalnum() and part[0] != "-" for part in labels)
     try:
         ipaddress.ip_address(host)
-    except ValueError as error:
-        if not plain or len(host) > _HOST_CHARS_MAX:
-            msg = f"'{host[:80]}' is no host name and no IP address"
-            raise UsageError(msg, remedy="give a name such as broker.example.org, or an address") from error
+        # A scope ("fe80::1%eth0") means something on one machine only, and any text may stand in it.
+        plain = "%" not in host
+    except ValueError:
+        labels = host.rstrip(".").split(".")
+        plain = all(part and part.isascii() and part.replace("-", "").isalnum() and part[0] != "-" for part in labels)
+    if not plain or len(host) > _HOST_CHARS_MAX:
+        msg = f"{host[:80]!a} is no host name and no IP address"
+        raise UsageError(msg, remedy="give a name such as broker.example.org, or an address")
     return host
 
 
