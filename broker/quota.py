@@ -1,7 +1,8 @@
 """Quotas: how much one agency may send, so that a flood by one does not become everybody's delay.
 
 A token bucket for messages and one for bytes, each per agency. Reaching either is answered with "quota exceeded"
-(0x97); the author's outbox keeps the frame and sends it again, so nothing is lost.
+(0x97); the author's outbox keeps the frame and sends it again, so nothing is lost. A verdict would settle the release
+and lose it, so there is none with QUOTA: that code stands in the router's record and log (docs/spec/router.md).
 """
 
 from dataclasses import dataclass
@@ -53,3 +54,26 @@ class Quotas:
         """Drop the buckets of agencies that have not sent for a while; theirs are full again."""
         for agency in [name for name, (_, _, at_ms) in self._spent.items() if now_ms - at_ms > idle_ms]:
             del self._spent[agency]
+
+
+class Throttled:
+    """Who is over its quota: news of it once in a while for each agency, however often it tries.
+
+    A record and a line for each frame that is refused would be a flood of their own.
+
+    Args:
+        every_ms: How often it is news again.
+    """
+
+    def __init__(self, *, every_ms: int = 60_000) -> None:
+        self._every_ms = every_ms
+        self._told_ms: dict[str, int] = {}  # one for each agency that was ever over its quota: a thousand at most
+
+    def is_news(self, agency: str, *, now_ms: int) -> bool:
+        """Tell whether an agency that is over its quota now has not been told of lately."""
+        told_ms = self._told_ms.get(agency)
+        # A clock that was set back must not silence it for as long as it was ahead.
+        if told_ms is not None and 0 <= now_ms - told_ms < self._every_ms:
+            return False
+        self._told_ms[agency] = now_ms
+        return True

@@ -13,11 +13,11 @@ from broker.attachments import Attachments
 from broker.audit.witnesses import Witnesses
 from broker.core import RouterCore
 from broker.feeds import Feed
-from broker.quota import QuotaLimits
+from broker.quota import QuotaLimits, Throttled
 from broker.state import Admitted, Refused, Repeated
 from broker.store import Store, Waiting, read_wrap
 from schemas.codec import pack
-from schemas.errors import LogError, RemoteError, StoreError
+from schemas.errors import STAGE_OF, Code, LogError, RemoteError, StoreError
 from schemas.frames import (
     Ack,
     Announcement,
@@ -81,7 +81,14 @@ class CheckpointDue:
     """The log is to be signed for as it stands, and shown to everybody who is connected: an exercise ends."""
 
 
-Arrival = FrameArrived | SessionEnded | BundleSigned | HousekeepingDue | CheckpointDue
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverQuota:
+    """An agency sends more than it may: frames of it are refused unread."""
+
+    agency: str
+
+
+Arrival = FrameArrived | SessionEnded | BundleSigned | HousekeepingDue | CheckpointDue | OverQuota
 
 
 @dataclass(slots=True)
@@ -108,6 +115,7 @@ class Router:
         self.passing = store.passing
         self._log = store.begin_log(router=core.identity.router, signer=core.identity.signer)
         self._limits = limits
+        self._throttled = Throttled()
         self._feeds: dict[str, Feed] = {}
         self._queued = store.queues()
         self._attachments = Attachments(store)
@@ -207,6 +215,9 @@ class Router:
                     if feed.connected:
                         self._witnesses.heard(reader)
                 return Publication.SUCCESS
+            case OverQuota():
+                self._note_throttled(arrival.agency, now_ms=now_ms)
+                return Publication.SUCCESS
             case _:
                 assert_never(arrival)
 
@@ -254,6 +265,8 @@ class Router:
                 return _REFUSED_REASONS.get(decided.stage, Publication.NOT_AUTHORISED)
             case Admitted():
                 if self._over_quota(decided):
+                    if self._throttled.is_news(agency, now_ms=now_ms):
+                        self._note_throttled(agency, now_ms=now_ms)
                     return Publication.QUOTA_EXCEEDED
                 self._admit(decided, outcome, dirty, now_ms=now_ms)
                 outcome.decided.append((agency, "accepted", decided.hid.hex()))
@@ -263,6 +276,11 @@ class Router:
             case _:
                 assert_never(decided)
         return Publication.SUCCESS
+
+    def _note_throttled(self, agency: str, *, now_ms: int) -> None:
+        """Put on record that an agency was refused for what it sends, and of no message in particular."""
+        body = pack((Code.QUOTA.value, STAGE_OF[Code.QUOTA].value, ()))
+        self._store.write_records([("refused", None, agency, body)], at=now_ms)
 
     def _over_quota(self, admitted: Admitted) -> bool:
         """A full queue refuses what is new and keeps what was accepted; the author's outbox tries again."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from broker.application import Attachment, Credentials, Publication
-from broker.quota import Quotas
+from broker.quota import Quotas, Throttled
 from broker.router import (
     Arrival,
     BundleSigned,
@@ -21,6 +21,7 @@ from broker.router import (
     FrameArrived,
     HousekeepingDue,
     Outcome,
+    OverQuota,
     Router,
     SessionEnded,
 )
@@ -63,6 +64,7 @@ class BrokerService:
         self._router = router
         self._authenticator = authenticator
         self._quotas = quotas
+        self._throttled = Throttled()
         self._clock = clock
         self._machine_clock = machine_clock
         self._attachments: dict[str, Attachment] = {}
@@ -161,14 +163,19 @@ class BrokerService:
         try:
             return read_up_frame(payload)
         except RemoteError as error:
-            log.warning("frame.refused", extra={"agency": agency, "code": error.code, "frame_bytes": len(payload)})
+            # What cannot be read costs as much as what can; beyond the quota not even a line is written of it.
+            now_ms = self._machine_clock.now_ms()
+            if self._quotas.charge(agency, messages=1, size=len(payload), now_ms=now_ms):
+                log.warning("frame.refused", extra={"agency": agency, "code": error.code, "frame_bytes": len(payload)})
             raise
 
     async def decided(self, agency: str, messages: tuple[UpMessage, ...], *, frame_bytes: int) -> Publication:
         """Decide on the messages of one frame; returns once the decision is on disk."""
         now_ms = self._machine_clock.now_ms()
         if not self._quotas.charge(agency, messages=len(messages), size=frame_bytes, now_ms=now_ms):
-            log.warning("frame.over-quota", extra={"agency": agency, "frame_bytes": frame_bytes})
+            if self._throttled.is_news(agency, now_ms=now_ms):
+                log.warning("frame.over-quota", extra={"agency": agency, "frame_bytes": frame_bytes})
+                await self._submit(OverQuota(agency=agency))
             return Publication.QUOTA_EXCEEDED
         return await self._submit(FrameArrived(agency=agency, messages=messages))
 

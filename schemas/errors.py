@@ -76,7 +76,6 @@ class Code(enum.StrEnum):
     REFERENCE = "REFERENCE"
     STALE = "STALE"
     FUTURE = "FUTURE"
-    REPLAY = "REPLAY"
     EQUIVOCATION = "EQUIVOCATION"
     SEQUENCE = "SEQUENCE"
     ROLLBACK = "ROLLBACK"
@@ -118,7 +117,6 @@ STAGE_OF: dict[Code, Stage] = {
     Code.REFERENCE: Stage.POLICY,
     Code.STALE: Stage.FRESHNESS,
     Code.FUTURE: Stage.FRESHNESS,
-    Code.REPLAY: Stage.FRESHNESS,
     Code.EQUIVOCATION: Stage.FRESHNESS,
     Code.SEQUENCE: Stage.FRESHNESS,
     Code.ROLLBACK: Stage.FRESHNESS,
