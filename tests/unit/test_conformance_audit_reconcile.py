@@ -1,0 +1,106 @@
+"""The router's leaves against the agencies' journals, for what only a lying router does."""
+
+from typing import Any
+
+from conformance.audit_reconcile import JournalEntry, reconcile
+from conformance.audit_tree import Opening
+
+HID = bytes(range(32))
+ADMITTED = ("admitted", 1, HID, "sgp-cert", "report", None, bytes(32))
+DECIDED = ("decided", 1, HID, "mys-cert", "sgp-cert", 1)
+DELIVERED = ("delivered", 2, HID, "mys-cert", 1)
+
+
+def leaves(*statements: tuple[Any, ...]) -> list[Opening]:
+    return [Opening(number, bytes(32), statement, 100 * number, 90) for number, statement in enumerate(statements)]
+
+
+def entry(agency: str, stage: str, **fields: Any) -> JournalEntry:
+    return JournalEntry(file=f"journals/{agency}.jsonl", offset=0, length=10, stage=stage, fields=fields)
+
+
+def found(statements: list[Opening], *, author: tuple[JournalEntry, ...] = (), **others: Any) -> set[tuple[str, str]]:
+    """Return fault and culprit of each finding; the author and one reader are honest and did what is usual."""
+    released = entry("sgp-cert", "released", hid=HID.hex(), audience={"mys-cert": 1})
+    journals = {
+        "sgp-cert": (released, *(author or (entry("sgp-cert", "accepted", hid=HID.hex()), _receipt()))),
+        "mys-cert": (
+            entry("mys-cert", "delivered", hid=HID.hex(), bits=1, kind="report"),
+            entry("mys-cert", "verified", hid=HID.hex()),
+        ),
+        **others,
+    }
+    return {(item.fault, item.who) for item in reconcile(statements, journals, router="rt-region").findings}
+
+
+def _receipt() -> JournalEntry:
+    return entry("sgp-cert", "receipt", hid=HID.hex(), reader="mys-cert")
+
+
+def test_an_honest_log_explains_everything() -> None:
+    assert set() == found(leaves(ADMITTED, DECIDED, DELIVERED))
+
+
+def test_a_delivery_that_no_leaf_decides_on_is_the_routers_doing() -> None:
+    """A cut that went to somebody it was not for: the stranger's journal and its ack tell of it."""
+    stray = ("delivered", 3, HID, "vnm-mar", 1)
+    stranger = (entry("vnm-mar", "rejected", hid=HID.hex(), code="NOT_FOR_ME", stage_failed="unwrap"),)
+
+    assert {("forged", "rt-region")} == found(leaves(ADMITTED, DECIDED, DELIVERED, stray), **{"vnm-mar": stranger})
+
+
+def test_a_delivery_more_than_was_decided_is_the_routers_doing() -> None:
+    again = ("delivered", 3, HID, "mys-cert", 2)
+
+    assert {("forged", "rt-region")} == found(leaves(ADMITTED, DECIDED, DELIVERED, again))
+
+
+def test_a_second_release_may_be_delivered_a_second_time() -> None:
+    statements = leaves(ADMITTED, DECIDED, DELIVERED, DECIDED, ("delivered", 3, HID, "mys-cert", 2))
+
+    assert set() == found(statements)
+
+
+def test_a_refusal_without_a_leaf_is_named() -> None:
+    """The author holds a signed refusal; a router that hides it from its own log has something to hide."""
+    refused = entry("sgp-cert", "refused", hid=HID.hex(), code="AUDIENCE", refusals=[])
+    journals = {"mys-cert": ()}
+
+    assert {("dropped", "rt-region")} == found(leaves(), author=(refused,), **journals)
+    told = ("refused", 1, HID, "sgp-cert", "AUDIENCE", ())
+    assert set() == found(leaves(told), author=(refused,), **journals)
+
+
+def test_what_a_reader_could_not_read_of_a_proved_message_was_changed_by_the_router() -> None:
+    """The router proves signature and commitments before it admits, so what fails them afterwards was changed there."""
+    rejecting = (entry("mys-cert", "rejected", hid=HID.hex(), code="BAD_SIG", stage_failed="signature"),)
+    author = (entry("sgp-cert", "accepted", hid=HID.hex()),)
+
+    assert {("changed", "rt-region")} == found(
+        leaves(ADMITTED, DECIDED, DELIVERED), author=author, **{"mys-cert": rejecting}
+    )
+
+
+def test_what_a_reader_refuses_for_its_time_is_nobodys_forgery() -> None:
+    rejecting = (entry("mys-cert", "rejected", hid=HID.hex(), code="STALE", stage_failed="freshness"),)
+    author = (entry("sgp-cert", "accepted", hid=HID.hex()),)
+
+    assert set() == found(leaves(ADMITTED, DECIDED, DELIVERED), author=author, **{"mys-cert": rejecting})
+
+
+def test_what_does_not_open_is_named_with_both_who_could_have_changed_it() -> None:
+    rejecting = (entry("mys-cert", "rejected", hid=HID.hex(), code="BAD_WRAP", stage_failed="unwrap"),)
+    author = (entry("sgp-cert", "accepted", hid=HID.hex()),)
+
+    assert {("changed", "rt-region or sgp-cert")} == found(
+        leaves(ADMITTED, DECIDED, DELIVERED), author=author, **{"mys-cert": rejecting}
+    )
+
+
+def test_two_trees_that_a_witness_was_shown_are_the_routers_doing() -> None:
+    """The witness's journal holds both notes, each signed by the router; a log that froze is no forgery."""
+    saw = (entry("tha-cert", "log_fault", fault="FORK", text="", evidence=["one", "other"]),)
+    froze = (entry("tha-cert", "log_fault", fault="FREEZE", text="", evidence=["one"]),)
+
+    assert {("forged", "rt-region")} == found(leaves(ADMITTED, DECIDED, DELIVERED), **{"tha-cert": saw})
+    assert set() == found(leaves(ADMITTED, DECIDED, DELIVERED), **{"tha-cert": froze})
