@@ -16,7 +16,7 @@ from scenarios.soak.lives import BrokerLife, Life, NodeLife
 from scenarios.soak.plan import Plan
 from scenarios.soak.reference import BROKER
 from schemas.bundle import Bundle
-from schemas.errors import DiskFullError, LinkError
+from schemas.errors import LinkError, StoreError
 from transport.memory_disk import Dead, MemoryDisk
 from transport.simnet import SimNet
 
@@ -75,10 +75,10 @@ class Region:
                 await work
         except (Dead, LinkError):
             return
-        except DiskFullError:
+        except StoreError as error:
             self.ghost.saw("desk told that the disk is full")
             if not self.was_full:
-                self.ghost.broke(watch.NO_CRASH, f"a desk of {life.name} was told of a full disk, and there is room")
+                self.ghost.broke(watch.NO_CRASH, f"a desk of {life.name} was told that it has no disk: {error}")
         except TimeoutError:
             # A dead process answers nobody, and whoever asked it is dead as well.
             if life.deaths == deaths:
