@@ -24,7 +24,7 @@ from broker.core import Identity, RouterCore
 from broker.limits import ServerLimits
 from broker.listen import Address, server_tls_context
 from broker.quota import QuotaLimits, Quotas
-from broker.router import Router
+from broker.router import BundleSigned, Router
 from broker.server import MqttServer
 from broker.service import BrokerService
 from broker.store import Store
@@ -50,7 +50,7 @@ from scenarios.enrolment import ROUTER
 from scenarios.problems import did_you_mean
 from scenarios.region import World
 from schemas.bundle import Bundle, TrustRoot
-from schemas.codec import pack, read_shape, unpack
+from schemas.codec import read_shape, unpack
 from schemas.errors import InputError, KeyFileError, RemoteError, UsageError
 from schemas.limits import BUNDLE_BYTES_MAX
 from schemas.topics import is_agency_id
@@ -279,9 +279,7 @@ async def running_broker(
 
 
 @asynccontextmanager
-async def running_service(
-    part: BrokerPart, *, world: World
-) -> AsyncGenerator[tuple[BrokerService, RouterCore], None]:
+async def running_service(part: BrokerPart, *, world: World) -> AsyncGenerator[tuple[BrokerService, RouterCore], None]:
     """Run the need-to-know side of the broker, whoever carries its frames, while the block runs.
 
     Raises:
@@ -289,13 +287,11 @@ async def running_service(
     """
     store = Store.open(part.folder / BROKER_DATABASE, router=ROUTER)
     try:
-        bundle = _newest_bundle(part, store, world)
-        core = RouterCore(identity=Identity(router=ROUTER, signer=part.signer), bundle=bundle)
-        limits = QuotaLimits()
+        router, core = _start_router(part, store, world)
         service = BrokerService(
-            router=Router(core=core, store=store, limits=limits),
+            router=router,
             authenticator=_authenticator(part, core),
-            quotas=Quotas(limits),
+            quotas=Quotas(QuotaLimits()),
             clock=world.clock,
             machine_clock=world.machine_clock,
         )
@@ -305,17 +301,25 @@ async def running_service(
         store.close()
 
 
-def _newest_bundle(part: BrokerPart, store: Store, world: World) -> Bundle:
-    """Return the newest bundle of file and database; a new one of the file is put down, and recorded, first."""
+def _start_router(part: BrokerPart, store: Store, world: World) -> tuple[Router, RouterCore]:
+    """Start the router by the newest bundle of file and database.
+
+    A new one of the file is installed as one that comes while the router runs is: with its record, and with whatever is
+    queued to or from an agency that it revokes cancelled, all in one transaction and before anybody is served.
+    """
     now_ms = world.clock.now_ms()
     held = store.holdings.bundles()
     version, signed = held[-1] if held else (0, b"")
-    if part.shared.bundle.version > version:
-        with store.transaction():
-            store.holdings.write_bundle(part.shared.bundle.version, part.shared.signed_bundle)
-            store.write_records([("bundle", None, "", pack((part.shared.bundle.version,)))], at=now_ms)
-        return part.shared.bundle
-    return prove_bundle(signed, part.folder / BROKER_DATABASE, root=part.shared.root, now_ms=now_ms)
+    given = part.shared
+    is_new = given.bundle.version > version
+    newest = given.bundle
+    if not is_new:
+        newest = prove_bundle(signed, part.folder / BROKER_DATABASE, root=given.root, now_ms=now_ms)
+    core = RouterCore(identity=Identity(router=ROUTER, signer=part.signer), bundle=newest)
+    router = Router(core=core, store=store, limits=QuotaLimits())
+    if is_new:
+        router.handle([BundleSigned(version=newest.version, signed=given.signed_bundle)], now_ms=now_ms)
+    return router, core
 
 
 def _authenticator(part: BrokerPart, core: RouterCore) -> Callable[[Credentials], str | None]:
