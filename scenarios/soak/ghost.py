@@ -33,6 +33,10 @@ from transport.seeded import stream
 _RECORD: Final = "SELECT number, at, stage, hid, agency, body FROM record WHERE number > ?"
 _RECORDS_HELD: Final = "SELECT coalesce(max(number), 0) FROM record"
 _ENTRIES_HELD: Final = "SELECT coalesce(max(number), 0) FROM journal"
+_NUMBERS: Final = (
+    "SELECT name, number FROM value UNION ALL SELECT 'to ' || reader, next FROM sequence"
+    " UNION ALL SELECT 'outbox', count(*) FROM outbox"
+)
 _JOURNAL: Final = "SELECT number, at_ms, machine_ms, stage, fields FROM journal WHERE number > ?"
 
 
@@ -55,6 +59,7 @@ class Ghost:
         self._rows: dict[str, int] = {}  # rows seen of each journal and of the record
         self._numbers: dict[tuple[str, str], int] = {}  # whatever may never fall
         self._changes: dict[sqlite3.Connection, int] = {}  # so that a commit of nothing is not looked at
+        self._measured: dict[sqlite3.Connection, int] = {}  # the same, of when it was held against its bounds
         self._trace = hashlib.blake2b(digest_size=16)
         self.lines: list[str] | None = None  # the trace in words, where it is asked for
         self.violation: Violation | None = None
@@ -136,7 +141,9 @@ class Ghost:
     def measure(self, databases: Mapping[str, sqlite3.Connection]) -> None:
         """Hold everything that may grow against its bound; the databases are given by owner."""
         for owner, sql in databases.items():
-            measure(owner, sql, self.broke)
+            if self._measured.get(sql) != sql.total_changes:
+                self._measured[sql] = sql.total_changes
+                measure(owner, sql, self.broke)
         measure_tasks(self.broke)
 
     def life_ended(self, owner: str) -> None:
@@ -213,9 +220,7 @@ class Ghost:
         if owner == BROKER:
             found = sql.execute("SELECT reader, next_dseq FROM feed").fetchall()
         else:
-            found = sql.execute("SELECT name, number FROM value").fetchall()
-            found += sql.execute("SELECT 'to ' || reader, next FROM sequence").fetchall()
-            found.append(("outbox", sql.execute("SELECT count(*) FROM outbox").fetchone()[0]))
+            found = sql.execute(_NUMBERS).fetchall()
         for name, number in found:
             if number < self._numbers.get((owner, name), 0):
                 before = self._numbers[owner, name]

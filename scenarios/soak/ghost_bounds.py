@@ -7,6 +7,7 @@ comes to; what grows without end passes that in any plan.
 import asyncio
 import sqlite3
 from collections import Counter
+from functools import cache
 from typing import Final
 
 from broker.quota import QuotaLimits
@@ -94,10 +95,8 @@ def look_for_remains(owner: str, broke: Broke) -> None:
             broke(NO_REMAINS, f"{name} runs on after a life of {owner}")
 
 
+@cache
 def _owner(name: str) -> str:
     if name.startswith("sim-"):
         return BROKER
-    return next((agency for agency in _OWNERS if name.startswith(f"{agency}-")), "")
-
-
-_OWNERS: Final = (*AGENCIES, BROKER)
+    return next((owner for owner in (*AGENCIES, BROKER) if name.startswith(f"{owner}-")), "")
