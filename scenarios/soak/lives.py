@@ -171,6 +171,11 @@ class NodeLife(Life):
         self._on_arrival = on_arrival
         self.node: Node | None = None
 
+    def die(self) -> None:
+        """End this life; no desk finds its node any more."""
+        self.node = None
+        super().die()
+
     def try_to_open(self) -> None:
         """Open the database as a life begins with, and close it again."""
         NodeStore.open(self.path, agency=self.name, disk=self.around.disk.open).close()
@@ -258,6 +263,11 @@ class BrokerLife(Life):
         super().__init__(BROKER, BROKER_DATABASE, around)
         self.service: BrokerService | None = None
         self.core: RouterCore | None = None
+
+    def die(self) -> None:
+        """End this life; no operator finds its service any more."""
+        self.service = self.core = None
+        super().die()
 
     def try_to_open(self) -> None:
         """Open the database as a life begins with, and close it again."""
