@@ -357,6 +357,44 @@ async def test_receipts_that_are_owed_survive_a_restart(tmp_path: Path) -> None:
         assert {("bravo", "delivered")} == region.receipts("alpha", hid)
 
 
+async def test_a_desk_is_told_at_the_start_of_what_came_just_before_a_crash(tmp_path: Path) -> None:
+    """The process died between the disk and the desk: the inbox had it, the router had no ack, the desk no word."""
+    async with small_region(tmp_path, "alpha", "bravo") as region:
+        bravo = region.nodes["bravo"]
+        bravo._follow = lambda messages, effects: None  # type: ignore[method-assign] # noqa: ARG005 - as in a dead process
+        await region.nodes["alpha"].release(draft("Two boats", "bravo"))
+        await until(lambda: region.journal("bravo", "verified"))
+        await region.stop("bravo")
+        assert [] == region.titles("bravo")
+
+        region.start("bravo")
+        await region.settle()
+        assert ["Two boats"] == region.titles("bravo")
+        assert ["verified"] == [entry.stage for entry in region.journal("bravo", "verified")]
+
+        # It is receipted now: the desk knows, and is not told again.
+        await region.stop("bravo")
+        region.start("bravo")
+        await region.settle()
+        assert ["Two boats"] == region.titles("bravo")
+
+
+async def test_a_desk_is_not_told_of_what_was_recalled_meanwhile(tmp_path: Path) -> None:
+    async with small_region(tmp_path, "alpha", "bravo") as region:
+        bravo = region.nodes["bravo"]
+        bravo._follow = lambda messages, effects: None  # type: ignore[method-assign] # noqa: ARG005 - as in a dead process
+        released = await region.nodes["alpha"].release(draft("Two boats", "bravo"))
+        await until(lambda: region.nodes["alpha"]._unsettled == 0)
+        await region.nodes["alpha"].recall(hid_of(released), WHY)
+        await until(lambda: region.journal("bravo", "recalled"))
+        await region.stop("bravo")
+
+        region.start("bravo")
+        await region.settle()
+
+    assert [] == region.titles("bravo")
+
+
 async def test_a_restarted_node_takes_nothing_up_again(tmp_path: Path) -> None:
     async with small_region(tmp_path, "alpha", "bravo") as region:
         await region.nodes["alpha"].release(draft("one", "bravo"))
