@@ -25,7 +25,7 @@ from scenarios.certificates import Issued, LinkAuthority, Validity, new_seed
 from scenarios.enrolment import ROUTER, Community
 from scenarios.mosquitto import HASH_SALT_BYTES, password_entry
 from schemas.codec import pack
-from schemas.errors import InputError
+from schemas.errors import InputError, StoreError
 from sealing.entropy import Entropy
 from sealing.keyfile import MODERATE, KeyRing, write_key_file, write_private
 
@@ -149,7 +149,8 @@ def write_deployment(
 
     Raises:
         InputError: If the folder holds something, or cannot be made, or an agency has the router's name.
-        KeyFileError: If a file cannot be written.
+        KeyFileError: If a key file cannot be written.
+        StoreError: If any other cannot; nothing is left behind.
     """
     _refuse_occupied(folder)
     _refuse_namesake(community)
@@ -164,7 +165,7 @@ def write_deployment(
         being_made.replace(folder)
     except OSError as error:
         msg = f"{folder} cannot be written: {error.strerror}"
-        raise InputError(msg, remedy="check that the disk has room; nothing was left behind") from error
+        raise StoreError(msg, remedy="check that the disk has room; nothing was left behind") from error
     finally:
         shutil.rmtree(being_made, ignore_errors=True)
 
