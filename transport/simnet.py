@@ -7,45 +7,36 @@ The application is known by a Protocol alone, since this room may not know a bro
 """
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final, Literal, NoReturn, Protocol
 
 from schemas.errors import LinkError
-from schemas.limits import DELIVERY_WINDOW, FRAME_BYTES_MAX
 from transport.link import Connect, Link
+from transport.sim_session import Publish, SimAttachment, SimSession
 from transport.simloop import running_simulation
 
 Direction = Literal["up", "down"]
 Tap = Callable[[str, bytes], None]
 
-# The same bounds as on real MQTT: transport/mqtt.py for the node's end, broker/limits.py for the server's.
-_FRAMES_WAITING_MAX: Final = 4 * DELIVERY_WINDOW
-_SEND_BYTES_MAX: Final = 2 * FRAME_BYTES_MAX + 8 * 1024
-_PUBLISHES_DECIDING_MAX: Final = 32
-_ACKNOWLEDGED_S: Final = 10.0  # how long aiomqtt waits for a PUBACK before it gives the link up
-_CONNECT_S: Final = 10.0  # and for a CONNACK
+_CONNECT_S: Final = 10.0  # how long aiomqtt waits for a CONNACK
 _KEEP_ALIVE_US: Final = 45_000_000  # a silent link is dead after one and a half times the keep alive of 30 s
 _TAKEN_OVER: Final = 0x8E
-_QUOTA: Final = 0x97
-# The broker took nothing of a frame, and no verdict will say so: what transport/mqtt.py gives a link up for.
-_NOT_TAKEN: Final = frozenset({0x80, 0x83, _QUOTA})
 
 
 class Front(Protocol):
     """What answers at the broker's end; the broker's service has these methods."""
 
-    async def attached(self, attachment: "SimAttachment", /) -> None:
+    async def attached(self, attachment: SimAttachment, /) -> None:
         """Take up a session; the agency's earlier one, if any, is already detached."""
         ...
 
     async def published(self, agency: str, payload: bytes, /) -> int:
-        """Decide on one frame; the node's ``send`` returns when this has."""
+        """Decide on one frame; the node's ``send`` returns when this has, or raises where the code says "not taken"."""
         ...
 
-    async def detached(self, attachment: "SimAttachment", /) -> None:
+    async def detached(self, attachment: SimAttachment, /) -> None:
         """Let go of a session; called once per ``attached``, after the last publish of it is decided."""
         ...
 
@@ -98,254 +89,14 @@ class Counts:
     forged: int = 0  # frames that neither end had sent
 
 
-class _Lane:
-    """One direction of one session: frames in order, each after its time, none while the course is blocked."""
-
-    def __init__(self, course: Course, deliver: Callable[[object], None], counts: Counts) -> None:
-        self._loop = running_simulation()
-        self._course = course
-        self._deliver = deliver
-        self._counts = counts
-        self._items: deque[tuple[int, object]] = deque()
-        self._last_us = 0
-        self._timer: asyncio.TimerHandle | None = None
-
-    def put(self, item: object) -> None:
-        """Send something along; it arrives after all that was put before it."""
-        self._last_us = max(self._last_us, self._loop.now_us() + self._course.draw_us())
-        if self._course.bytes_per_s and isinstance(item, bytes):
-            self._last_us += len(item) * 1_000_000 // self._course.bytes_per_s
-        self._items.append((self._last_us, item))
-        self.pump()
-
-    def pump(self) -> None:
-        """Go on; called whenever the course changes."""
-        self._counts.held += self._course.blocked and bool(self._items)
-        if self._timer is None and self._items and not self._course.blocked:
-            due_us = max(self._items[0][0], self._loop.now_us())
-            self._timer = self._loop.call_at(due_us / 1_000_000, self._arrive)
-
-    def clear(self) -> list[object]:
-        """Forget what is under way; returns it."""
-        lost = [item for _, item in self._items]
-        self._items.clear()
-        return lost
-
-    def _arrive(self) -> None:
-        self._timer = None
-        if self._course.blocked:
-            return
-        if self._items and self._items[0][0] <= self._loop.now_us():
-            self._deliver(self._items.popleft()[1])
-        self.pump()
-
-
-@dataclass(frozen=True, slots=True)
-class _Publish:
-    frame: bytes
-    ticket: "asyncio.Future[None] | None"
-
-
-@dataclass(frozen=True, slots=True)
-class _Acknowledged:
-    ticket: "asyncio.Future[None] | None"
-    answer: int  # the reason code of the PUBACK
-
-
-@dataclass(frozen=True, slots=True)
-class _Ended:
-    reason: str
-
-
-class SimAttachment:
-    """A session at the broker's end (what ``broker.application`` calls an Attachment)."""
-
-    def __init__(self, session: "_Session") -> None:
-        self._session = session
-        self.agency = session.agency
-
-    def send(self, payload: bytes) -> bool:
-        """Send a frame to the node; False, and nothing sent, if the buffer is full or the session has ended."""
-        return self._session.send_down(payload)
-
-    async def drained(self) -> None:
-        """Wait until the buffer has room again, or the session has ended."""
-        await self._session.drained()
-
-    def close(self, reason: int) -> None:
-        """End the session; the node learns of it after all that was sent before."""
-        self._session.too_slow(reason)
-        self._session.end_at_broker(f"closed with 0x{reason:02x}")
-
-
-class _Session:
-    """One session: two lanes, an end at each side, and what waits at either."""
-
-    def __init__(self, agency: str, net: "SimNet") -> None:
-        self.agency = agency
-        self._net = net
-        line = net.line(agency)
-        self.up = _Lane(line["up"], self._arrive_up, net.counts)
-        self.down = _Lane(line["down"], self._arrive_down, net.counts)
-        self._frames: deque[bytes] = deque()
-        self._news = asyncio.Event()
-        self._tickets: dict[asyncio.Future[None], None] = {}
-        self._node_end: str | None = None
-        self._down_bytes = 0
-        self._room = asyncio.Event()
-        self.deciding = 0
-        self.settled = asyncio.Event()
-        self.broker_ended = asyncio.Event()
-        self.taken_up = asyncio.Event()
-
-    # The node's end.
-
-    async def send(self, frame: bytes) -> None:
-        self._check_open()
-        ticket: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._tickets[ticket] = None
-        for copy in range(self._net.copies(self.agency, "up")):
-            self.up.put(_Publish(frame, ticket if copy == 0 else None))
-        try:
-            async with asyncio.timeout(_ACKNOWLEDGED_S):
-                await ticket
-        except TimeoutError as error:
-            msg = "the link ended while a frame was sent: it was not acknowledged in time"
-            raise LinkError(msg) from error
-        finally:
-            self._tickets.pop(ticket, None)
-
-    async def frames(self) -> AsyncIterator[bytes]:
-        while True:
-            while self._frames:
-                yield self._frames.popleft()
-            self._check_open()
-            self._news.clear()
-            await self._news.wait()
-
-    @property
-    def over(self) -> bool:
-        """Whether both ends know that the session has ended."""
-        return self._node_end is not None and self.broker_ended.is_set()
-
-    def leave(self) -> None:
-        """The node closes its end, or dies: the broker is told by the network, as by a closed socket."""
-        if self._node_end is None:
-            self.end_at_node("left")
-            self.up.put(_Ended("the node left"))
-
-    def end_at_node(self, reason: str) -> None:
-        if self._node_end is not None:
-            return
-        self._node_end = reason
-        self._net.counts.lost += len(self.down.clear())
-        for ticket in self._tickets:
-            if not ticket.done():
-                msg = f"the link ended while a frame was sent: {reason}"
-                ticket.set_exception(LinkError(msg))
-        self._news.set()
-        self._net.freed(self)
-
-    def _check_open(self) -> None:
-        if self._node_end is not None:
-            msg = f"the link ended: {self._node_end}"
-            raise LinkError(msg)
-
-    def _arrive_down(self, item: object) -> None:
-        match item:
-            case bytes():
-                self._down_bytes -= len(item)
-                self._room.set()
-                if len(self._frames) >= _FRAMES_WAITING_MAX:
-                    self._net.counts.overflows += 1  # the client drops it silently, as aiomqtt does
-                else:
-                    self._frames.append(item)
-                    self._news.set()
-            case _Acknowledged():
-                if item.ticket is not None and not item.ticket.done():
-                    _settle(item.ticket, item.answer)
-            case _Ended():
-                self.end_at_node(item.reason)
-
-    # The broker's end.
-
-    def send_down(self, payload: bytes) -> bool:
-        if self.broker_ended.is_set():
-            return False
-        if self._down_bytes and self._down_bytes + len(payload) > _SEND_BYTES_MAX:
-            self._room.clear()
-            return False
-        if self._node_end is None:
-            for _ in range(self._net.copies(self.agency, "down")):
-                self._down_bytes += len(payload)
-                self.down.put(payload)
-        self._net.sent_down(self.agency, payload)
-        return True
-
-    async def drained(self) -> None:
-        while self._down_bytes > _SEND_BYTES_MAX // 2 and not self.broker_ended.is_set():
-            self._room.clear()
-            await self._room.wait()
-
-    def end_at_broker(self, reason: str) -> None:
-        if not self.broker_ended.is_set():
-            self.broker_ended.set()
-            self._room.set()
-            self._net.counts.lost += len(self.up.clear())
-            if self._node_end is None:
-                self.down.put(_Ended(reason))
-            self._net.freed(self)
-
-    def acknowledge(self, ticket: "asyncio.Future[None] | None", answer: int) -> None:
-        self.deciding -= 1
-        self.settled.set()
-        self._net.counts.not_taken += answer in _NOT_TAKEN
-        if ticket is not None and not self.broker_ended.is_set():
-            self.down.put(_Acknowledged(ticket, answer))
-
-    def too_slow(self, reason: int) -> None:
-        """Count an end for a full buffer."""
-        self._net.counts.too_slow += reason == _QUOTA and not self.broker_ended.is_set()
-
-    def _arrive_up(self, item: object) -> None:
-        match item:
-            case _Publish():
-                if self.deciding >= _PUBLISHES_DECIDING_MAX:
-                    self.end_at_broker("too many publishes at once")
-                    return
-                self.deciding += 1
-                self._net.counts.frames_up += 1
-                self._net.decide(self, item.frame, item.ticket)
-            case _Ended():
-                self.end_at_broker(item.reason)
-
-    def forge_up(self, frame: bytes) -> None:
-        """Have a frame arrive that the node has not sent."""
-        self.up.put(_Publish(frame, None))
-
-    def cut(self, reason: str) -> None:
-        """Both ends are over at once, and what is in flight is lost."""
-        self.end_at_node(reason)
-        self.end_at_broker(reason)
-
-
-def _settle(ticket: "asyncio.Future[None]", answer: int) -> None:
-    if answer in _NOT_TAKEN:
-        msg = f"the broker did not take a frame (reason code 0x{answer:02x})"
-        remedy = "it is out of disk, or this agency sends more than its quota; it tries again"
-        ticket.set_exception(LinkError(msg, remedy=remedy))
-    else:
-        ticket.set_result(None)
-
-
 @dataclass(slots=True)
 class _Line:
     """An agency's line to the broker."""
 
     courses: dict[Direction, Course]
     blocked_since_us: dict[Direction, int] = field(default_factory=dict)
-    seated: _Session | None = None  # the one that the broker holds
-    open: list[_Session] = field(default_factory=list)  # those of which either end is open
+    seated: SimSession | None = None  # the one that the broker holds
+    open: list[SimSession] = field(default_factory=list)  # those of which either end is open
 
 
 class SimNet:
@@ -416,8 +167,7 @@ class SimNet:
                 due_s = (since_us + _KEEP_ALIVE_US) / 1_000_000
                 self._loop.call_at(due_s, self._fall_silent, agency, direction, since_us)
         for session in line.open:
-            session.up.pump()
-            session.down.pump()
+            session.pump()
 
     def cut(self, agency: str) -> bool:
         """End an agency's sessions, and lose what is in flight; False if it has none."""
@@ -432,6 +182,10 @@ class SimNet:
 
     # Called by the sessions.
 
+    def way(self, agency: str, direction: Direction) -> Course:
+        """Return one direction of an agency's line."""
+        return self._line(agency).courses[direction]
+
     def copies(self, agency: str, direction: Direction) -> int:
         """Draw how many times a frame arrives."""
         copies = self._line(agency).courses[direction].copies()
@@ -444,10 +198,10 @@ class SimNet:
         if self._tap is not None:
             self._tap(agency, frame)
 
-    def decide(self, session: _Session, frame: bytes, ticket: "asyncio.Future[None] | None") -> None:
+    def decide(self, session: SimSession, publish: Publish) -> None:
         """Have the broker decide on a frame, in a task of its own."""
         if self._tasks is not None:
-            self._tasks.create_task(self._decide(session, frame, ticket), name=f"sim-publish-{session.agency}")
+            self._tasks.create_task(self._decide(session, publish), name=f"sim-publish-{session.agency}")
 
     def forge(self, agency: str, direction: Direction, frame: bytes) -> bool:
         """Have a frame arrive that the other end never sent; False if the agency has no session.
@@ -464,7 +218,7 @@ class SimNet:
             session.send_down(frame)
         return True
 
-    def freed(self, session: _Session) -> None:
+    def freed(self, session: SimSession) -> None:
         """Free an agency's seat, which may already be another session's, and forget a session that is over."""
         line = self._line(session.agency)
         if line.seated is session and session.broker_ended.is_set():
@@ -482,7 +236,7 @@ class SimNet:
             )
         return line
 
-    async def _open(self, agency: str) -> _Session:
+    async def _open(self, agency: str) -> SimSession:
         line = self._line(agency)
         if line.courses["up"].blocked or line.courses["down"].blocked:
             await asyncio.sleep(_CONNECT_S)
@@ -494,7 +248,7 @@ class SimNet:
         if self._admits is not None and not self._admits(agency):
             self._refuse(agency, "not authorised")
         incumbent = line.seated
-        session = line.seated = _Session(agency, self)
+        session = line.seated = SimSession(agency, self)
         line.open.append(session)
         if incumbent is not None:
             self.counts.takeovers += 1
@@ -508,23 +262,21 @@ class SimNet:
         msg = f"{agency}: no link to the broker: {why}"
         raise LinkError(msg, remedy="check that the broker runs there and knows this agency")
 
-    async def _attend(self, front: Front, session: _Session) -> None:
+    async def _attend(self, front: Front, session: SimSession) -> None:
         """Keep the order the application relies on: attached, the last decision, detached, then the next attached."""
         async with self._turns.setdefault(session.agency, asyncio.Lock()):
             attachment = SimAttachment(session)
             await front.attached(attachment)
             session.taken_up.set()
             await session.broker_ended.wait()
-            while session.deciding:
-                session.settled.clear()
-                await session.settled.wait()
+            await session.all_decided()
             await front.detached(attachment)
 
-    async def _decide(self, session: _Session, frame: bytes, ticket: "asyncio.Future[None] | None") -> None:
+    async def _decide(self, session: SimSession, publish: Publish) -> None:
         front = self._front
         await session.taken_up.wait()
-        answer = 0 if front is None else await front.published(session.agency, frame)
-        session.acknowledge(ticket, answer)
+        reason = await front.published(session.agency, publish.frame) if front is not None else 0
+        session.acknowledge(publish, reason)
 
     def _fall_silent(self, agency: str, direction: Direction, since_us: int) -> None:
         """A link that has heard nothing for too long is given up at both ends."""

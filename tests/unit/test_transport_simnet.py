@@ -9,8 +9,9 @@ import pytest
 
 from schemas.errors import LinkError
 from transport.seeded import stream
+from transport.sim_session import SimAttachment
 from transport.simloop import run_simulated
-from transport.simnet import Course, Direction, SimAttachment, SimNet
+from transport.simnet import Course, Direction, SimNet
 
 A, B = "sgp-mar", "mys-mar"
 
