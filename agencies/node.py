@@ -10,6 +10,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -19,6 +20,7 @@ from agencies.incoming import Arrival, Effects, readmit
 from agencies.notices import Notice
 from agencies.store import NodeStore
 from agencies.turns import DiskTurns
+from agencies.untold import Untold, read_untold
 from schemas.bundle import TrustRoot
 from schemas.errors import DiskFullError, LinkError, RemoteError, SandiwaraError
 from schemas.frames import (
@@ -129,6 +131,7 @@ class Node(NodeActs):
     async def running(self) -> AsyncGenerator[None, None]:
         """Keep the node running for as long as the block runs."""
         if self.store.owes():
+            await self._tell_untold()
             self._owing.set()
         async with asyncio.TaskGroup() as tasks:
             kept = [
@@ -142,6 +145,14 @@ class Node(NodeActs):
                 self._ending = True
                 for task in kept:
                     task.cancel()
+
+    async def _tell_untold(self) -> None:
+        """Tell the desk of what came just before a crash; before any receipt leaves that says that it was told."""
+        found = Untold([], 0)
+        while found.after is not None:
+            found = await self._turns.run(partial(read_untold, self.store, after=found.after))
+            for arrival in found.arrivals:
+                self._on_arrival(arrival)
 
     async def linked(self) -> None:
         """Wait until the node has a link and has said hello on it."""

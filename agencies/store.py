@@ -356,6 +356,13 @@ class NodeStore(Outbox):
         self._sql.executemany("DELETE FROM owed WHERE number = ?", numbers)
         return taken
 
+    def owed_deliveries(self, *, after: int, limit: int) -> list[tuple[int, bytes, int]]:
+        """Return row, message and bits of receipts of delivery that are owed, oldest first."""
+        return self._sql.execute(
+            "SELECT number, hid, bits FROM owed WHERE status = 'delivered' AND number > ? ORDER BY number LIMIT ?",
+            (after, limit),
+        ).fetchall()
+
     def owes(self) -> bool:
         """Tell whether any receipt is owed."""
         return self._sql.execute("SELECT 1 FROM owed LIMIT 1").fetchone() is not None
