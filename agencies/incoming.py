@@ -11,12 +11,14 @@ from agencies.core import NodeCore
 from agencies.notices import Notice
 from agencies.outbox import UNRECEIPTED_KINDS
 from agencies.outgoing import Moment, describe
+from agencies.quarantine import Kept
 from agencies.receipts import ReceiptWatch
 from agencies.state import Accepted, Duplicate, HeldMessage, Rejected
 from agencies.store import NodeStore
 from agencies.witness import Witnessing
 from schemas.bundle import TrustRoot
-from schemas.errors import RemoteError, SandiwaraError
+from schemas.codec import pack
+from schemas.errors import Code, RemoteError, SandiwaraError, Stage
 from schemas.frames import (
     Ack,
     Announcement,
@@ -83,7 +85,9 @@ class Incoming:
         self._root = root
         self._watch = ReceiptWatch(core=core, store=store)
         self._resuming = False
-        self._witnessing = Witnessing(core=core, table=store.witness, journal=store.journal)
+        self._witnessing = Witnessing(
+            core=core, table=store.witness, journal=store.journal, quarantine=store.quarantine
+        )
 
     def hello(self) -> Hello:
         """Return the hello that says what this node holds; what has a gap before it is dropped until it is answered."""
@@ -134,6 +138,15 @@ class Incoming:
             self._write(stage, moment, hid=held.hid.hex(), **fields)
             status: ReceiptStatus = "acknowledged" if stage == "acknowledged" else "opened"
             self._owe(held.originator, held.hid, held.bits, status, moment)
+
+    def reject_frame(self, frame: bytes, error: RemoteError, moment: Moment) -> None:
+        """Note a frame that cannot be read; whatever deliveries were in it are asked for again.
+
+        Raises:
+            StoreError: If the disk is full.
+        """
+        with self._store.transaction():
+            self._reject(frame, moment, hid=None, code=error.code, stage="frame")
 
     def ask_pending(self) -> list[UpMessage]:
         """Return the requests for chunks that are still missing; after a new link."""
@@ -192,10 +205,10 @@ class Incoming:
                 self._accepted(judged, effects, moment)
                 self._store.passing("recv.1")
             case Rejected():
-                hid = judged.hid.hex() if judged.hid is not None else None
-                self._write("rejected", moment, hid=hid, code=judged.code, stage_failed=judged.stage)
+                self._reject(message.envelope, moment, hid=judged.hid, code=judged.code, stage=judged.stage)
             case Duplicate():
-                self._write("duplicate", moment, hid=judged.hid.hex())
+                if self._keep(message.envelope, moment, stage="duplicate", code=""):
+                    self._write("duplicate", moment, hid=judged.hid.hex())
             case _:
                 assert_never(judged)
 
@@ -264,7 +277,8 @@ class Incoming:
                 offered = self._store.offered_to(item.hid).get(reader)
                 overdue = self._watch.overdue_from(item.hid, reader)
                 if offered is None or item.bits & ~offered:
-                    self._write("rejected", moment, hid=accepted.hid.hex(), code="REFERENCE", stage_failed="policy")
+                    named = pack((accepted.hid, item))
+                    self._reject(named, moment, hid=accepted.hid, code=Code.REFERENCE, stage=Stage.POLICY)
                 elif self._store.keep_receipt(item.hid, reader, status=item.status, bits=item.bits, at=item.at):
                     self._write(
                         "receipt",
@@ -292,7 +306,7 @@ class Incoming:
         try:
             verdict = read_verdict(message, bundle=self._core.bundle, now_ms=moment.at_ms)
         except RemoteError as error:
-            self._write("rejected", moment, hid=None, code=error.code, stage_failed=error.stage)
+            self._reject(message.statement, moment, hid=None, code=error.code, stage=error.stage)
             return
         settled = self._store.settle(verdict.hid, verdict.wraps_hash, state=verdict.outcome, code=verdict.code)
         if settled is None:
@@ -332,7 +346,7 @@ class Incoming:
         if pending is None or message.number >= pending.opened.chunks:
             return
         if chunk_hash(message.ciphertext) != manifest_hashes(pending.opened.blob)[message.number]:
-            self._write("rejected", moment, hid=message.hid.hex(), code="CHUNK", stage_failed="payload")
+            self._reject(message.ciphertext, moment, hid=message.hid, code=Code.CHUNK, stage=Stage.PAYLOAD)
             return
         effects.chunks_moved = True
         self._store.keep_chunk(message.hid, message.place, message.number, message.ciphertext)
@@ -346,7 +360,7 @@ class Incoming:
         try:
             content = finish_chunked(pending.kind, pending.opened, chunks)  # type: ignore[arg-type] # checked on arrival
         except RemoteError as error:
-            self._write("rejected", moment, hid=message.hid.hex(), code=error.code, stage_failed=error.stage)
+            self._reject(message.ciphertext, moment, hid=message.hid, code=error.code, stage=error.stage)
             return
         self._store.complete(message.hid, message.place, content)
         held_message = self._store.held(message.hid)
@@ -377,8 +391,8 @@ class Incoming:
                 return
             self._core.install(bundle)
         except SandiwaraError as error:
-            code = error.code if isinstance(error, RemoteError) else "CONTENT"
-            self._write("rejected", moment, hid=None, code=code, stage_failed="bundle")
+            code = error.code if isinstance(error, RemoteError) else Code.CONTENT
+            self._reject(message.signed_bundle, moment, hid=None, code=code, stage="bundle")
             return
         self._store.keep_bundle(bundle.version, message.signed_bundle)
         effects.bundle_installed = True
@@ -388,12 +402,25 @@ class Incoming:
         try:
             statement = self._core.boxes.admit(message, signers=self._core.signers, now_ms=moment.at_ms)
         except RemoteError as error:
-            self._write("rejected", moment, hid=None, code=error.code, stage_failed=error.stage)
+            self._reject(message.statement, moment, hid=None, code=error.code, stage=error.stage)
             return
         self._store.keep_announcement(statement.agency, statement.epoch, message)
 
     def _owe(self, originator: str, hid: bytes, bits: int, status: ReceiptStatus, moment: Moment) -> None:
         self._store.owe_receipt(originator, ReceiptItem(hid, bits, status, moment.at_ms))
+
+    def _reject(self, received: bytes, moment: Moment, *, hid: bytes | None, code: str, stage: str) -> None:
+        """Note what could not be taken, once for the same bytes; it is acked all the same, or the feed would stop."""
+        if self._keep(received, moment, stage=stage, code=code):
+            shown = hid.hex() if hid is not None else None
+            self._write("rejected", moment, hid=shown, code=code, stage_failed=stage)
+
+    def _keep(self, received: bytes, moment: Moment, *, stage: str, code: str) -> bool:
+        """Put something into quarantine; tells whether the journal is to say so."""
+        kept = self._store.quarantine.keep(received, stage=stage, code=code, at_ms=moment.at_ms)
+        if kept is Kept.LAST:
+            self._write("quarantine_full", moment, hid=None)
+        return kept in {Kept.NEW, Kept.LAST}
 
     def _write(self, stage: str, moment: Moment, **fields: Any) -> None:
         self._store.journal.write(stage, at_ms=moment.at_ms, machine_ms=moment.machine_ms, **fields)

@@ -10,8 +10,8 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager, suppress
-from functools import partial
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from agencies.acts import NodeActs
@@ -354,10 +354,7 @@ class Node(NodeActs):
                 try:
                     messages += read_down_frame(frame)
                 except RemoteError as error:
-                    code = error.code
-                    await self._turns.run(
-                        lambda code=code: self._note("rejected", hid=None, code=code.value, stage_failed="frame")  # type: ignore[misc] # mypy cannot type a lambda's default
-                    )
+                    await self._turns.run(partial(self._incoming.reject_frame, frame, error, self._moment()))
             if messages:
                 await self._took(tuple(messages))
             if self._hailed and not any(isinstance(message, Hello) for message in self._control):

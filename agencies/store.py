@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from agencies.journal import Journal
 from agencies.outbox import Outbox
+from agencies.quarantine import QUARANTINE_TABLE, Quarantine
 from agencies.state import Accepted, HeldMessage
 from agencies.witness import WITNESS_TABLE, WitnessTable
 from schemas.codec import pack
@@ -92,6 +93,7 @@ class NodeStore(Outbox):
         self._changed: dict[str, None] = {}
         self._highest: dict[str, int] = {}
         self.witness = WitnessTable(self._sql)
+        self.quarantine = Quarantine(self._sql)
 
     @classmethod
     def open(cls, path: Path, *, agency: str, disk: Callable[..., Database] = open_database) -> "NodeStore":
@@ -381,6 +383,6 @@ class NodeStore(Outbox):
 
 
 def _create_tables(connection: sqlite3.Connection) -> None:
-    for statement in (_TABLES + WITNESS_TABLE).split(";\n"):
+    for statement in (_TABLES + WITNESS_TABLE + QUARANTINE_TABLE).split(";\n"):
         if statement.strip():
             connection.execute(statement)

@@ -9,6 +9,7 @@ from typing import Final
 
 from agencies.core import NodeCore
 from agencies.journal import Journal
+from agencies.quarantine import Kept, Quarantine
 from schemas.errors import LogError, LogFault
 from schemas.frames import CheckpointMessage, Cosign
 from sealing.notes import (
@@ -73,12 +74,14 @@ class Witnessing:
         core: Has the bundle and our key.
         table: What is kept.
         journal: Where faults go.
+        quarantine: Bounds how many go there: a log can sign as many notes as it likes.
     """
 
-    def __init__(self, *, core: NodeCore, table: WitnessTable, journal: Journal) -> None:
+    def __init__(self, *, core: NodeCore, table: WitnessTable, journal: Journal, quarantine: Quarantine) -> None:
         self._core = core
         self._table = table
         self._journal = journal
+        self._quarantine = quarantine
         self._awaited_from = ""  # the log that has promised something …
         self._awaited_since: int | None = None  # … and since when
         self._beats = 0  # of ours, since then
@@ -152,6 +155,10 @@ class Witnessing:
         if self._told == (error.fault.value, note):
             return
         self._told = (error.fault.value, note)
+        fault = error.fault.value
+        kept = self._quarantine.keep(fault.encode() + note, stage="log", code=fault, at_ms=at_ms)
+        if kept not in {Kept.NEW, Kept.LAST}:
+            return
         self._journal.write(
             "log_fault",
             at_ms=at_ms,

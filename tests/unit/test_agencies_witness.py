@@ -53,7 +53,12 @@ class Agency:
         self.restart()
 
     def restart(self) -> None:
-        self.witnessing = Witnessing(core=self.core, table=self.store.witness, journal=self.store.journal)
+        self.witnessing = Witnessing(
+            core=self.core,
+            table=self.store.witness,
+            journal=self.store.journal,
+            quarantine=self.store.quarantine,
+        )
 
     def take(self, message: CheckpointMessage) -> list[Cosign]:
         with self.store.transaction():
