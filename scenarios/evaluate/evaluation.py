@@ -22,6 +22,7 @@ from scenarios.evaluate.history import History
 from scenarios.evaluate.knowledge import learn
 from scenarios.evaluate.measures import ObjectiveResult, Observed, SharingFigures, count_sharing, rate_objectives
 from scenarios.evaluate.needs import NeedResult, judge_needs
+from scenarios.evaluate.overdue import OverdueReceipt, list_overdue
 from scenarios.evaluate.play import (
     BranchTaken,
     InjectPlayed,
@@ -77,6 +78,7 @@ class Evaluation:
     branches: tuple[BranchTaken, ...]
     outages: tuple[LinkOutage, ...]
     refusals: tuple[Refusal, ...]
+    overdue: tuple[OverdueReceipt, ...]
     flows: tuple[Flow, ...]
     spreads: tuple[Spread, ...]
     reconciliation: Reconciliation
@@ -148,6 +150,7 @@ def evaluate(
         branches=list_branches(history),
         outages=list_outages(pack, history),
         refusals=list_refusals(history),
+        overdue=list_overdue(pack, history),
         flows=count_flows(history, certain.cells),
         spreads=follow_spread(pack, tuple(need.cell for need in certain.needs), certain.first_ms, history.end_ms),
         reconciliation=reconciliation,

@@ -52,7 +52,7 @@ def make_tables(
     """Make every table, in the order in which the page shows them."""
     makers: Sequence[Callable[[Evaluation], CsvTable]] = (
         _matrix, _timeline, _outages, _needs, _delays, _spread, _sharing, _disclosures, _policy, _objectives,
-        _corrections, _requests, _refusals, _reconciliation, _improvements, _suggested,
+        _corrections, _requests, _refusals, _overdue, _reconciliation, _improvements, _suggested,
     )  # fmt: skip
     return (*(make(evaluation) for make in makers), _story(story), _messages(pack, history))
 
@@ -198,6 +198,16 @@ def _refusals(evaluation: Evaluation) -> CsvTable:
     )  # fmt: skip
     heads = ("at_ms", "seen_by", "agency", "hid", "what", "code", "stage", "refusals")
     return CsvTable(name="refusals", heads=heads, rows=rows)
+
+
+def _overdue(evaluation: Evaluation) -> CsvTable:
+    rows = tuple(
+        (each.hid, each.agency, each.reader, each.released_ms, each.overdue_ms, each.settled_ms, each.state,
+         str(each.accepted), each.cause)
+        for each in evaluation.overdue
+    )  # fmt: skip
+    heads = ("hid", "author", "reader", "released_ms", "overdue_ms", "settled_ms", "state", "accepted", "cause")
+    return CsvTable(name="overdue", heads=heads, rows=rows)
 
 
 def _reconciliation(evaluation: Evaluation) -> CsvTable:
