@@ -35,6 +35,7 @@ from schemas.frames import (
     VerdictMessage,
 )
 from schemas.label import Label
+from schemas.limits import SEQUENCE_SKIP
 from schemas.report import PortionContent
 from schemas.workflow import DecisionContent, ReceiptContent, ReceiptItem, ReceiptStatus, RequestContent
 from sealing.opening import Content, finish_chunked
@@ -186,6 +187,9 @@ class Incoming:
         if message.dseq > held + 1:
             # The router took an ack that this disk has forgotten: an old copy of the file was put back.
             self._write("gap", moment, deliveries=message.dseq - held - 1)
+            # "An originator whose disk was put back SHOULD leave out SEQUENCE_SKIP numbers": what it sent since has
+            # used them, and its readers would refuse other messages under them.
+            self._store.skip_numbers(SEQUENCE_SKIP)
         self._store.keep_value(LAST_DSEQ, max(0, message.dseq - 1))
 
     def _delivery(self, message: Delivery, effects: Effects, moment: Moment) -> None:

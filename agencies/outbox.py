@@ -14,6 +14,7 @@ from sealing.seal import SealedMessage
 
 # A receipt is never receipted (RCPT-006), and a co-signature has no portion to be receipted.
 UNRECEIPTED_KINDS: Final = frozenset({"receipt", "cosign"})
+_NEW_READER: Final = ""  # the row of the numbers for readers that have none yet, below every agency's id
 _WATCHED: Final = "number, hid, subject, kind, state, readers, exp, due"
 
 
@@ -70,10 +71,18 @@ class Outbox:
         if back is not None:
             self._sql.execute("DELETE FROM returned WHERE reader = ? AND seq = ?", (reader, back))
             return int(back)
-        found = self._sql.execute("SELECT next FROM sequence WHERE reader = ?", (reader,)).fetchone()
+        found = self._sql.execute(
+            "SELECT next FROM sequence WHERE reader IN (?, ?) ORDER BY reader DESC LIMIT 1", (reader, _NEW_READER)
+        ).fetchone()
         seq = 1 if found is None else int(found[0])
         self._sql.execute("INSERT OR REPLACE INTO sequence VALUES (?, ?)", (reader, seq + 1))
         return seq
+
+    def skip_numbers(self, count: int) -> None:
+        """Leave out so many sequence numbers for every reader: this disk was put back, and they may be used already."""
+        self._sql.execute("INSERT OR IGNORE INTO sequence VALUES (?, 1)", (_NEW_READER,))
+        self._sql.execute("UPDATE sequence SET next = next + ?", (count,))
+        self._sql.execute("DELETE FROM returned")
 
     def keep_sealed(self, sealed: SealedMessage) -> None:
         """Keep a sealed message, so that it can be released again later."""

@@ -371,6 +371,8 @@ class Router:
             for _, signed in self._store.holdings.bundles()[-1:]:
                 outcome.send(agency, BundleMessage("bundle", signed))
         self._acked(agency, hello.dseq, dirty, now_ms=now_ms)
+        again = self._store.queue_forgotten_recalls(agency, held=hello.dseq)
+        self._queued[agency] = self._queued.get(agency, 0) + again
         unacked = self._store.sent_after(agency, hello.dseq)
         outcome.send(agency, Resume("resume", (unacked[0].dseq or 0) if unacked else feed.next_dseq))
         for row in unacked:

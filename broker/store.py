@@ -15,16 +15,18 @@ from broker.audit.store import TABLES as LOG_TABLES
 from broker.audit.store import LogStore
 from broker.cuts import Cutter, Release
 from broker.holdings import Holdings
+from broker.recalls import RECALL_TABLE, KeptRecalls
 from broker.state import Admitted, KnownMessage, Refused
 from schemas.codec import pack, read_shape, unpack
 from schemas.envelope import Wrap
 from schemas.frames import VerdictMessage
+from schemas.label import PRECEDENCE_RANK
 from schemas.limits import ENVELOPE_BYTES_MAX
 from sealing.keys import SignPair
 from transport.disk import Database, open_database
 
 APPLICATION_ID: Final = 0x53575231  # "SWR1"
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 _RELEASES_KEPT: Final = 256  # releases whose cuts are being sent; a few MiB
 
 _TABLES: Final = """
@@ -83,8 +85,9 @@ class Store:
         self.passing = database.passing
         self._sql = database.connection
         self.holdings = Holdings(database)
+        self.recalls = KeptRecalls(self._sql)
         self._cutters: dict[int, Cutter] = {}
-        self._releases: dict[int, tuple[bytes, str]] = {}
+        self._releases: dict[int, tuple[bytes, str, str]] = {}  # id, originator and kind
         self.log: LogStore | None = None  # none for whoever only reads the file
         self._read_counters()
 
@@ -324,16 +327,27 @@ class Store:
             "DELETE FROM queue WHERE reader = ? AND dseq <= ? AND dseq IS NOT NULL RETURNING release, dseq, wrap",
             (reader, dseq),
         ).fetchall()
-        hids = {number: self._release_of(number)[0] for number, _, wrap in held if wrap}
-        self.write_records(
-            [
-                ("delivered", hids[number], reader, pack(numbered))
-                for number, numbered, wrap in sorted(held, key=lambda row: row[1])
-                if wrap
-            ],
-            at=at,
-        )
+        records: list[Record] = []
+        for number, numbered, wrap in sorted(held, key=lambda row: row[1]):
+            hid, _, kind = self._release_of(number)
+            # A recall is told of once, however often its reader forgets it.
+            if wrap and (kind != "recall" or self.recalls.keep(reader, number, wrap, numbered)):
+                records.append(("delivered", hid, reader, pack(numbered)))
+        self.write_records(records, at=at)
         return len(held)
+
+    def queue_forgotten_recalls(self, reader: str, *, held: int) -> int:
+        """Queue the recalls again that a reader has acked and no longer holds; returns how many."""
+        forgotten = self.recalls.forgotten(reader, held=held)
+        first, rank = self._next_row, PRECEDENCE_RANK["IMMEDIATE"]
+        self._next_row += len(forgotten)
+        self.queue(
+            [
+                Waiting(first + offset, reader, release, rank, wrap, None)
+                for offset, (release, wrap) in enumerate(forgotten)
+            ]
+        )
+        return len(forgotten)
 
     def queues(self) -> dict[str, int]:
         """Return the length of every queue that is not empty."""
@@ -343,13 +357,13 @@ class Store:
         """Return whose message a release was of."""
         return self._release_of(release)[1]
 
-    def _release_of(self, release: int) -> tuple[bytes, str]:
+    def _release_of(self, release: int) -> tuple[bytes, str, str]:
         known = self._releases.get(release)
         if known is None:
             found = self._sql.execute(
-                "SELECT hid, originator FROM release JOIN message USING (hid) WHERE number = ?", (release,)
+                "SELECT hid, originator, kind FROM release JOIN message USING (hid) WHERE number = ?", (release,)
             ).fetchone()
-            known = self._releases[release] = (found[0], found[1]) if found is not None else (b"", "")
+            known = self._releases[release] = tuple(found) if found is not None else (b"", "", "")
             if len(self._releases) > _RELEASES_KEPT:
                 del self._releases[next(iter(self._releases))]
         return known
@@ -404,13 +418,14 @@ class Store:
             for release in releases:
                 self._cutters.pop(release, None)
                 self._cancel("release = ?", release, at=now_ms)
+                self.recalls.forget(release)
             for table in ("chunk", "portion", "release", "reader", "message"):
                 self._sql.execute(f"DELETE FROM {table} WHERE hid = ?", (hid,))  # noqa: S608 - five constants
         return len(expired)
 
 
 def _create_tables(connection: sqlite3.Connection) -> None:
-    for statement in (_TABLES + LOG_TABLES).split(";\n"):
+    for statement in (_TABLES + RECALL_TABLE + LOG_TABLES).split(";\n"):
         if statement.strip():
             connection.execute(statement)
 

@@ -40,6 +40,7 @@ BOX_KEY_BYTES: Final = 32
 LIFETIME_MS_MAX: Final = 30 * 24 * 3_600_000  # seen ids can be forgotten after this and the skew
 CLOCK_SKEW_MS_MAX: Final = 5 * 60_000  # what Kerberos allows, and what an unattended node drifts
 REPLAY_WINDOW_MESSAGES: Final = 1_024  # sequence numbers per originator that a reader remembers
+SEQUENCE_SKIP: Final = 256  # left out after a disk was put back; so little that what is under way stays in the window
 DELIVERY_WINDOW: Final = 64  # un-acked deliveries per reader
 BOX_EPOCH_MS: Final = 7 * 24 * 3_600_000  # one week
 BOX_EPOCH_OVERLAP_MS: Final = 24 * 3_600_000  # the old key still opens for this long

@@ -39,6 +39,17 @@ from schemas.limits import FRAME_BYTES_MAX
 from sealing.merkle import Frontier, consistency_proof, leaf_hash, row_of, tree_root, verify_consistency
 from sealing.notes import TYPE_ED25519, Checkpoint, NoteKey, log_origin, read_checkpoint, read_note, verify_note
 
+# Rows that a leaf must still tell of; a recall that its reader forgot is queued again, and was told of.
+_OWED_COUNT: Final = (
+    "SELECT count(*) FROM queue WHERE wrap != x'' AND NOT EXISTS (SELECT 1 FROM recalled"
+    " WHERE recalled.reader = queue.reader AND recalled.release = queue.release)"
+)
+_OWED: Final = (
+    "SELECT hid, queue.reader, count(*) FROM queue JOIN release ON release.number = queue.release"
+    " WHERE wrap != x'' AND NOT EXISTS (SELECT 1 FROM recalled"
+    " WHERE recalled.reader = queue.reader AND recalled.release = queue.release) GROUP BY hid, queue.reader"
+)
+
 Event = tuple[object, ...]
 """What happened: the stage, and what a leaf says of it but for the time."""
 
@@ -176,13 +187,10 @@ class LogWatch:
     def _settle_queues(self, sql: sqlite3.Connection, *, changed: bool) -> None:
         """Whatever was decided for a reader is queued for it until a leaf says that it was delivered or cancelled."""
         if not changed:
-            queued = sql.execute("SELECT count(*) FROM queue WHERE wrap != x''").fetchone()[0]
+            queued = sql.execute(_OWED_COUNT).fetchone()[0]
             if queued == self._due.total():
                 return
-        rows = sql.execute(
-            "SELECT hid, reader, count(*) FROM queue JOIN release ON release.number = queue.release"
-            " WHERE wrap != x'' GROUP BY hid, reader"
-        )
+        rows = sql.execute(_OWED)
         live = Counter({(hid, reader): count for hid, reader, count in rows})
         for hid, reader in live:
             struck = self._bundles.revoked & {reader, self._originators.get(hid, "")}

@@ -9,7 +9,7 @@ import pytest
 from agencies.drafts import Why, WorkflowDraft
 from agencies.incoming import LAST_DSEQ
 from conformance import world
-from schemas.errors import KeyFileError, SealError, StoreError
+from schemas.errors import KeyFileError, SealError
 from schemas.frames import (
     Ack,
     Announcement,
@@ -26,14 +26,13 @@ from schemas.frames import (
     VerdictMessage,
     write_frame,
 )
-from schemas.limits import BOX_EPOCH_MS, BOX_EPOCH_OVERLAP_MS, CHUNK_BYTES_MAX
+from schemas.limits import BOX_EPOCH_MS, BOX_EPOCH_OVERLAP_MS, CHUNK_BYTES_MAX, SEQUENCE_SKIP
 from schemas.report import PortionContent
 from schemas.workflow import DecisionContent, RequestContent
 from sealing.keyfile import KeyRing
 from sealing.received import read_envelope
 from sealing.statements import sign_bundle
 from tests.samples.small_nodes import TIMINGS, WHY, SmallRegion, draft, portion, small_region
-from transport.failures import first_of
 
 HIGH = world.HIGH
 TO_BRAVO_OR_HIGHER = world.LABEL
@@ -429,6 +428,30 @@ async def test_a_disk_that_was_put_back_shows_as_a_gap(tmp_path: Path) -> None:
         assert [2] == [entry.fields["deliveries"] for entry in region.journal("bravo", "gap")]
 
 
+async def test_a_node_whose_disk_was_put_back_uses_no_number_twice(tmp_path: Path) -> None:
+    """SEQ-009: its readers would refuse what it sends from then on, until the numbers had caught up."""
+    async with small_region(tmp_path, "alpha", "bravo") as region:
+        await region.stop("bravo")
+        file = tmp_path / "nodes" / "bravo.sqlite"
+        old = file.read_bytes()
+        region.start("bravo")
+        await region.nodes["alpha"].release(draft("one", "bravo"))
+        await region.settle()
+        await region.nodes["bravo"].release(draft("two", "alpha"))
+        await region.settle()
+        await region.stop("bravo")
+        file.write_bytes(old)
+        region.start("bravo")
+        await region.settle()
+
+        await region.nodes["bravo"].release(draft("three", "alpha"))
+        await region.settle()
+
+        assert ["two", "three"] == region.titles("alpha")
+        assert [] == region.journal("alpha", "rejected")
+        assert [SEQUENCE_SKIP - 2] == [entry.fields["messages"] for entry in region.journal("alpha", "missing")]
+
+
 async def test_the_router_restarts_under_its_nodes(tmp_path: Path) -> None:
     async with small_region(tmp_path, "alpha", "bravo") as region:
         await region.nodes["alpha"].release(draft("one", "bravo"))
@@ -546,6 +569,22 @@ async def test_a_recall_erases_at_every_reader_and_comes_back_as_purged(tmp_path
             await alpha.release_again(hid, {"charlie": 0}, WHY)
 
 
+async def test_a_recall_may_be_repeated_and_nobody_minds(tmp_path: Path) -> None:
+    """As for a reader that had no key the first time, or after the router's disk was put back."""
+    async with small_region(tmp_path, "alpha", "bravo") as region:
+        alpha = region.nodes["alpha"]
+        hid = hid_of(await alpha.release(draft("MISTAKE", "bravo")))
+        await region.settle()
+
+        recalls = {hid_of(await alpha.recall(hid, WHY)) for _ in range(2)}
+        await region.settle()
+
+        assert {entry.fields["by"] for entry in region.journal("bravo", "recalled")} == {
+            recall.hex() for recall in recalls
+        }
+        assert {("bravo", "delivered"), ("bravo", "purged")} == region.receipts("alpha", hid)
+
+
 async def test_a_recall_of_what_has_no_verdict_yet_or_is_not_ours_is_refused(tmp_path: Path) -> None:
     async with small_region(tmp_path, "alpha", "bravo") as region:
         hid = hid_of(await region.nodes["alpha"].release(draft("one", "bravo")))
@@ -605,6 +644,26 @@ async def test_chunks_go_on_where_a_link_or_a_node_was_lost(tmp_path: Path) -> N
 
 
 # Box keys.
+
+
+async def test_keys_that_change_at_once_lose_nothing_that_is_under_way(tmp_path: Path) -> None:
+    async with small_region(tmp_path, "alpha", "bravo") as region:
+        alpha, bravo = region.nodes["alpha"], region.nodes["bravo"]
+        await alpha.release(draft("one", "bravo"))
+        await region.settle()
+        region.wire.closed.add("bravo")
+        region.wire.cut("bravo")
+        await alpha.release(draft("to the old key", "bravo"))
+        changed = [await bravo.change_keys() for _ in range(3)]
+        region.wire.closed.clear()
+        await region.settle()
+        await alpha.release(draft("to the new key", "bravo"))
+        await region.settle()
+
+        assert [True, True, False] == changed
+        assert ["one", "to the old key", "to the new key"] == region.titles("bravo")
+        assert [] == region.journal("bravo", "rejected")
+        assert 3 == bravo.core.keys.current(now_ms=world.NOW).epoch
 
 
 async def test_keys_are_renewed_each_week_and_no_message_fails_for_it(tmp_path: Path) -> None:

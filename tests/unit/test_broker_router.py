@@ -420,6 +420,33 @@ def test_a_recalled_delivery_that_had_its_number_comes_again_empty(router: Small
     assert 1 == len(router.records("delivered"))
 
 
+def test_a_recall_comes_again_to_a_reader_whose_disk_was_put_back(router: SmallRouter) -> None:
+    """It holds the text again, and has forgotten the recall: its hello shows that."""
+    router.hello("bravo")
+    message, _ = router.report("one", "bravo")
+    router.ack("bravo", 1)
+    router.send(recall_of(message.hid, "bravo"))
+    router.ack("bravo", 2)
+    told = len(router.records("delivered"))
+
+    again = [deliveries(router.hello("bravo", 1)) for _ in range(2)]
+
+    assert [[3], [3]] == [[item.dseq for item in sent] for sent in again]
+    assert "recall" == read_envelope(again[0][0].envelope).header.kind
+    router.ack("bravo", 3)
+    assert (0, told) == (router.queued("bravo"), len(router.records("delivered")))
+    assert [] == deliveries(router.hello("bravo", 3))
+
+
+def test_a_recall_that_its_reader_holds_does_not_come_again(router: SmallRouter) -> None:
+    router.hello("bravo")
+    message, _ = router.report("one", "bravo")
+    router.send(recall_of(message.hid, "bravo"))
+    router.ack("bravo", 2)
+
+    assert [] == deliveries(router.hello("bravo", 2))
+
+
 def test_what_is_cancelled_once_is_not_cancelled_again(router: SmallRouter) -> None:
     """A row that had its number stays, emptied; a second recall, or a revocation later, must not tell of it anew."""
     router.hello("bravo")
