@@ -8,7 +8,6 @@ from collections import Counter
 
 from broker.application import Attachment, Publication
 from broker.service import BrokerService
-from transport.simnet import SimAttachment
 
 _ENVELOPE = b"\xa8envelope"  # the packed type of a message that holds one
 
@@ -32,10 +31,9 @@ class WatchedFront:
         self._door = door
         self._service = service
 
-    async def attached(self, attachment: SimAttachment) -> None:
+    async def attached(self, attachment: Attachment) -> None:
         """Take up a session."""
-        seen: Attachment = attachment
-        await self._service.attached(seen)
+        await self._service.attached(attachment)
 
     async def published(self, agency: str, payload: bytes) -> int:
         """Decide on a frame."""
@@ -45,7 +43,6 @@ class WatchedFront:
         self._door.answers[agency, answer] += 1
         return answer
 
-    async def detached(self, attachment: SimAttachment) -> None:
+    async def detached(self, attachment: Attachment) -> None:
         """Let go of a session."""
-        seen: Attachment = attachment
-        await self._service.detached(seen)
+        await self._service.detached(attachment)

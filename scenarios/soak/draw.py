@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from random import Random  # noqa: TID251 - the type of a seeded stream
 from typing import Final
 
+from scenarios.soak.draw_hostility import with_hostility
 from scenarios.soak.plan import Again, Message, Plan, Recall, Revocation, Rotation
 from scenarios.soak.reference import AGENCIES, BROKER, LABELS
 from transport.fault_draw import draw_clock_faults, draw_disk_faults, draw_faults
@@ -24,7 +25,7 @@ _SHORT_LIVED: Final = 1 / 8  # the share of runs in which some messages expire w
 
 def draw_plan(seed: int) -> Plan:
     """Draw the plan of a seed: a few agencies at work, and faults where and when they work."""
-    return _with_recalls(_with_key_changes(_with_machine_faults(_draw_work(seed))))
+    return with_hostility(_with_recalls(_with_key_changes(_with_machine_faults(_draw_work(seed)))))
 
 
 def _with_machine_faults(plan: Plan) -> Plan:

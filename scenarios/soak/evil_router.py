@@ -29,7 +29,7 @@ from sealing.statements import sign_verdict
 from transport.disk import Database
 
 _REPLAYED_MOST: Final = 24  # of one replay; a few tell as much as thousands
-_MISROUTED_MOST: Final = 4  # in one batch
+_MISROUTED_MOST: Final = 16  # to one stranger
 
 
 class LyingCore(RouterCore):
@@ -49,9 +49,9 @@ class LyingCore(RouterCore):
             lie = self._lie(decided, sender, now_ms=now_ms)
             # Another's verdict settles nothing: the author asks again, and is told the truth.
             malice.verdicts[name] = None if lie in malice.told.values() else lie
-            malice.told[sender] = decided.message
             if lie is not None:
                 return Repeated(message=lie)
+            malice.told[sender] = decided.message
         kept = malice.verdicts[name]
         return self._without_hidden(decided) if kept is None else Repeated(message=kept)
 
@@ -188,13 +188,12 @@ class LyingRouter(Router):
         return sorted({reader for reader, *_ in due})
 
     def _misrouted(self, stranger: str) -> list[tuple[str, int, Wrap, bytes, str]]:
-        malice, due = self._malice, []
+        malice = self._malice
+        due: list[tuple[str, int, Wrap, bytes, str]] = []
+        given = sum(name[2] == stranger for name in malice.misrouted)
         for (release, reader), (hid, wrap) in malice.wraps.items():
-            if (
-                reader != stranger
-                and (release, reader, stranger) not in malice.misrouted
-                and len(due) < _MISROUTED_MOST
-            ):
+            is_new = reader != stranger and (release, reader, stranger) not in malice.misrouted
+            if is_new and given + len(due) < _MISROUTED_MOST:
                 malice.misrouted.add((release, reader, stranger))
                 # As it is, or with the stranger's name on it: then the stranger tries to open it.
                 sent = wrap if malice.chance.random() < 1 / 2 else readdressed(wrap, to=stranger)
@@ -220,6 +219,12 @@ class LyingRouter(Router):
         for message in arrival.messages:
             if isinstance(message, Cosign):
                 shown[arrival.agency] = message.size
+                if message.line is not None and arrival.agency in self._malice.offered:
+                    self._malice.believed[arrival.agency] = self._malice.offered[arrival.agency]
+                if message.line is None:
+                    # The proof was from another size than it keeps: it is shown again, from the right one.
+                    self._witnesses.forget(arrival.agency)
+                    self._witnesses.heard(arrival.agency)
         kept = tuple(message for message in arrival.messages if not isinstance(message, Cosign))
         # A frame is never empty; an ack of nothing does nothing.
         return FrameArrived(agency=arrival.agency, messages=kept or (Ack("ack", 0),))
@@ -237,6 +242,7 @@ class LyingRouter(Router):
             return message
         if act is None:
             # It is over, and the agency is shown the true log, with the proof from what it keeps by now.
+            self._malice.offered.pop(agency, None)
             held = min(self._malice.shown[agency], self._log.signed_size)
             return CheckpointMessage("checkpoint", held, self._log.proof_from(held), message.note)
         malice = self._malice
@@ -250,7 +256,10 @@ class LyingRouter(Router):
         tree = SecondTree(self._log.log, rows[: self._log.signed_size], without=without)
         malice.shown.setdefault(agency, held)
         shown = tree.checkpoint(router=ROUTER, signer=self._core.identity.signer, old_size=held)
-        malice.did(f"split view, {act.how}", b"", agency)
+        # Whoever does not keep the leaf that was left out cannot know that there ever was one.
+        is_past = held > without and malice.believed.get(agency) != without
+        malice.offered[agency] = without
+        malice.did("split view, past" if is_past else "split view, future", b"", agency)
         return shown
 
 

@@ -38,6 +38,7 @@ _NUMBERS: Final = (
     " UNION ALL SELECT 'outbox', count(*) FROM outbox"
 )
 _JOURNAL: Final = "SELECT number, at_ms, machine_ms, stage, fields FROM journal WHERE number > ?"
+_UNSIGNED_FAULTS: Final = frozenset({"MALFORMED", "UNKNOWN_LOG", "SIGNATURE"})
 
 
 class Ghost:
@@ -256,7 +257,9 @@ class Ghost:
             case "misreleased" if not self._tolerance.refusals:
                 self.broke(ORACLE, f"{agency} got what it may not have of {fields['hid']}: {fields['rule']}")
             case "gap" | "log_fault":
-                if not self.losses.noticed(agency, stage) and not self._tolerance.lying:
+                # What poisons a line forges no signature: of a log it can only say what cannot be believed.
+                forged = self._tolerance.poisoned and fields.get("fault") in _UNSIGNED_FAULTS
+                if not (self.losses.noticed(agency, stage) or self._tolerance.lying or forged):
                     self.broke(NEVER_BACK, f"{agency} noticed a {stage}, and nothing was put back: {fields}")
             case "bundle":
                 self._install(agency, fields["version"])

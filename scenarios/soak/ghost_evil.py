@@ -18,6 +18,7 @@ from scenarios.soak.malice import Deed, Malice
 _HEARTBEAT_MS: Final = 30_000
 _SLACK_MS: Final = 15_000
 _HID_SHOWN: Final = 16  # digits of an id in a finding
+_OF_A_SPLIT: Final = frozenset({"forged", "hidden"})
 _SPLIT_FAULTS: Final = frozenset({"ROLLBACK", "SPLIT_VIEW", "FORK"})
 
 
@@ -158,23 +159,23 @@ class EvilWatch:
 
     def _shows(self, deed: Deed) -> bool:
         """Tell whether a deed came to anything: a reader may have died, or been revoked, before it had any effect."""
-        pair = (deed.hid, deed.reader)
-        verdicts = self._reports.settled.get((deed.reader, deed.hid), [])
-        match deed.kind:
-            case "emptied":
-                return bool(self._delivered[pair]) and not self._reports.verified.get((deed.reader, deed.hid))
-            case "misrouted" | "replayed" | "replayed after months":
-                return self._delivered[pair] > self._decided[pair]
-            case "hidden":
-                return bool(self._decided[pair]) and deed.hid in self._reports.sent
-            case "accepted and kept":
-                return "accepted" in verdicts
-            case "refused without cause":
-                return "refused" in verdicts
-            case _:
-                return deed.kind.startswith("substituted") and bool(self._delivered[pair])
+        pair, settled = (deed.hid, deed.reader), self._reports.settled.get((deed.reader, deed.hid), [])
+        had_effect = {
+            "emptied": bool(self._delivered[pair]) and not self._reports.verified.get((deed.reader, deed.hid)),
+            "substituted": bool(self._delivered[pair]),
+            "misrouted": self._delivered[pair] > self._decided[pair],
+            "replayed": self._delivered[pair] > self._decided[pair],
+            "hidden": bool(self._decided[pair]) and deed.hid in self._reports.sent,
+            "accepted and kept": "accepted" in settled,
+            "refused without cause": "refused" in settled,
+            "split view, past": deed.reader in self._log_faults,
+            "split view, future": deed.reader in self._malice.believed,
+        }
+        return any(had for kind, had in had_effect.items() if deed.kind.startswith(kind))
 
 
 def _names(finding: Finding, deed: Deed) -> bool:
     """Tell whether a finding is about the message and the agency of a deed."""
+    if not deed.hid:
+        return finding.fault in _OF_A_SPLIT and deed.reader in finding.file
     return deed.hid[:_HID_SHOWN] in finding.text and (deed.reader in finding.text or deed.reader in finding.file)

@@ -1,4 +1,4 @@
-"""What the ghost asks of a run in which somebody sends as much as it can: a named answer, a record, and no harm to others.
+"""What the ghost asks where somebody sends as much as it can: a named answer, a record, and no harm to others.
 
 Latency is virtual: what a line and a disk take, and what waits in front of them. The processor costs nothing here, so
 what is measured is whether anybody has to wait for the flood, and not how fast this machine is.

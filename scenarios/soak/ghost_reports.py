@@ -119,7 +119,8 @@ class Reports:
         """Take in a verdict as its author has it."""
         hid = fields["hid"]
         self.settled.setdefault((agency, hid), []).append(stage)
-        if stage == "accepted" and hid not in self.admitted and BROKER not in self._losses.put_back:
+        known = hid in self.admitted or self._tolerance.lying or BROKER in self._losses.put_back
+        if stage == "accepted" and not known:
             self.broke(NOTHING_LOST, f"{agency} was told that {hid} is accepted; the router has no record of it")
         if stage == "refused" and not (self._tolerance.refusals or self._tolerance.lying):
             self.broke(ORACLE, f"an honest message of {agency} was refused: {fields['code']} {fields['refusals']}")

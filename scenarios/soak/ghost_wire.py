@@ -85,12 +85,15 @@ class WireWatch:
             others = [name for name in AGENCIES if name not in (wrap.to, originator)]
             if self._chance.random() >= _ALL_TRIED:
                 others = self._chance.sample(others, k=_TRIED_MOST)
-            if agency not in others and not self._is_for(agency, received):
+            if agency not in others:
                 others.append(agency)
-            self._try(received, wrap, others)
+            # Whose name stands on a wrap is a lie where the router lies; whom a report is for, its author has said.
+            self._try(received, wrap, [other for other in others if not self._is_for(other, wrap, received)])
 
-    def _is_for(self, agency: str, received: Received) -> bool:
-        """Tell whether a message was released to an agency; whose name stands on a wrap may be a lie."""
+    def _is_for(self, agency: str, wrap: Wrap, received: Received) -> bool:
+        """Tell whether an agency may be able to open a wrap."""
+        if self._honest:
+            return agency == wrap.to
         sent = self._reports.sent.get(received.hid.hex())
         return sent is None or bool(sent.bits(agency))
 

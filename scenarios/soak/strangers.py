@@ -25,8 +25,7 @@ from transport.simloop import running_simulation
 _FLOOD_WHY: Final = Why(act="report", order="soak", reason="as much as it can", cause="")
 _AT_ONCE: Final = 24  # publishes of a raw client that are under way; more than the limit ends its session
 _SESSIONS_MOST: Final = 20  # that a raw client opens; its agency's own node ends them again and again
-_LOOKUPS: Final = 8  # in one frame of a greedy reader; each is answered with the keys of the whole region
-_GREEDY_FRAMES: Final = 100
+_LOOKUPS: Final = 64  # in one frame of a greedy reader; each is answered with the keys of the whole region
 
 
 class Strangers:
@@ -138,5 +137,6 @@ class Strangers:
         frame = write_frame((Lookup("lookup", AGENCIES),) * _LOOKUPS)
         with suppress(LinkError):
             async with self._region.net.connect(act.agency)() as link:
-                for _ in range(_GREEDY_FRAMES):
-                    await link.send(frame)
+                # Not one after the other: what acknowledges a frame waits behind what the one before has asked for.
+                while await self._send_at_once(link, [frame] * _AT_ONCE):
+                    pass
