@@ -108,9 +108,15 @@ class LogWatch:
 
     def witnessed(self, agency: str, sql: sqlite3.Connection) -> None:
         """Look at the checkpoint that an agency keeps: it must be of this tree, however the agency came by it."""
-        for size, root in sql.execute("SELECT size, root FROM witnessed"):
-            if size > self.leaves or tree_root(size, self._node) != root:
-                self._broke(NEVER_BACK, f"{agency} keeps a checkpoint of {size} leaves that are not those of the log")
+        if self.contradicted_by(sql):
+            self._broke(NEVER_BACK, f"{agency} keeps a checkpoint of leaves that are not those of the log")
+
+    def contradicted_by(self, sql: sqlite3.Connection) -> bool:
+        """Tell whether a node keeps a checkpoint that is not of this tree."""
+        return any(
+            size > self.leaves or tree_root(size, self._node) != root
+            for size, root in sql.execute("SELECT size, root FROM witnessed")
+        )
 
     def finish(self) -> None:
         """Compare any two of a few checkpoints, once a run is over."""

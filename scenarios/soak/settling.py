@@ -5,6 +5,7 @@ from typing import Final
 
 from scenarios.simulated_region import BROKER_DATABASE, node_database
 from scenarios.soak import invariants as watch
+from scenarios.soak.reference import BROKER
 from scenarios.soak.region import LOOK_S, Region
 
 LIVELY_S: Final = 600  # virtual; accepted messages settle in ten minutes once faults have ended
@@ -25,7 +26,7 @@ async def settle(region: Region) -> None:
         if not unsettled(region) and not (ghost.evil is not None and ghost.unexplained()):
             break
         await asyncio.sleep(LOOK_S)
-    left = [*unsettled(region), *ghost.unexplained()]
+    left = [*unsettled(region), *ghost.unexplained(), *unwatched(region)]
     if left:
         ghost.broke(watch.LIVELINESS, f"{len(left)} things have come to no end: {'; '.join(left[:4])}")
 
@@ -48,4 +49,21 @@ def unsettled(region: Region) -> list[str]:
         if owed:
             found.append(f"{agency} owes receipts to {', '.join(sorted(owed))}")
     databases = {agency: region.disk.connection(node_database(agency)) for agency in region.nodes}
-    return found + region.ghost.recalls.unexplained(databases)
+    found += region.ghost.recalls.unexplained(databases)
+    losses = region.ghost.losses
+    if BROKER in losses.put_back and not losses.log_faults:
+        kept = [agency for agency, sql in databases.items() if agency not in struck]
+        if any(region.ghost.log.contradicted_by(databases[agency]) for agency in kept):
+            found.append("nobody has noticed that the log is not the one that was cosigned")
+    return found
+
+
+def unwatched(region: Region) -> list[str]:
+    """Return the reports that the broker forgot with its disk, and of whose receipts their authors wait for none."""
+    found: list[str] = []
+    for (author, hid), readers in sorted(region.ghost.losses.overdue.items()):
+        sql = region.disk.connection(node_database(author))
+        query = "SELECT 1 FROM outbox WHERE hid = ? AND (due NOTNULL OR overdue = 1)"
+        if sql.execute(query, (bytes.fromhex(hid),)).fetchone() is None:
+            found.append(f"{author} waits for no receipt of {', '.join(sorted(readers))} for {hid}")
+    return found
