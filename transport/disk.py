@@ -16,6 +16,7 @@ from schemas.errors import DiskFullError, StoreError
 from transport.failpoints import Passing, pass_by
 
 _RESTORE: Final = "restore the folder from a copy, or move the file away to begin anew"
+_MADE: Final = b"made\n"  # in the lock file, once there is something to lose
 _JOURNAL_BYTES_MAX: Final = 16 * 1024 * 1024
 # The low byte of SQLite's codes. A disk without room shows as any of them, since the shared index is mapped memory and
 # a file system that has met an error may be mounted anew for reading.
@@ -103,24 +104,75 @@ def open_database(
         StoreError: If the file is in use, corrupt, of another kind, version or owner, or cannot be made.
     """
     lock = _lock(path)
+    connection: sqlite3.Connection | None = None
     try:
+        is_made = _is_made(path, lock)
+        if is_made:
+            check_file(path, application_id=application_id, version=version, owner=owner)
         _make_private(path)
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    except (OSError, sqlite3.Error) as error:
+        _set_up(connection)
+        if not is_made:
+            _make(connection, application_id=application_id, version=version, owner=owner, create=create)
+        _mark_made(lock)
+    except BaseException as error:
+        if connection is not None:
+            connection.close()
         os.close(lock)
-        msg = f"{path} cannot be opened: {error}"
-        raise StoreError(msg, remedy="check that the folder is yours and has room") from error
-    try:
-        _prepare(connection, path, application_id=application_id, version=version, owner=owner, create=create)
-    except sqlite3.Error as error:
-        connection.close()
-        os.close(lock)
-        raise unreadable(path, error) from error
-    except BaseException:
-        connection.close()
-        os.close(lock)
+        if isinstance(error, OSError):
+            msg = f"{path} cannot be opened: {error}"
+            raise StoreError(msg, remedy="check that the folder is yours and has room") from error
+        if isinstance(error, sqlite3.Error):
+            raise unreadable(path, error) from error
         raise
     return Database(connection, path, lock)
+
+
+def check_file(path: Path, *, application_id: int, version: int, owner: str) -> None:
+    """Prove a database file before anything may write to it: one that is refused stays as it was, to the byte.
+
+    Raises:
+        StoreError: As ``check_database``.
+        sqlite3.Error: As ``check_database``.
+    """
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    try:
+        check_database(connection, path, application_id=application_id, version=version, owner=owner)
+    finally:
+        connection.close()
+
+
+def _is_made(path: Path, lock: int) -> bool:
+    """Tell whether there is a database that is to be used, or a new one is to be made.
+
+    A crash while one is made leaves an empty file, which is made anew. One that was in use must not be: who emptied it
+    did not mean to begin anew, and everything that was promised would be forgotten without a word.
+
+    Raises:
+        StoreError: If the file has been emptied.
+        sqlite3.Error: If it cannot be asked.
+    """
+    if not path.exists():
+        os.truncate(lock, 0)
+        return False
+    if path.is_file() and path.stat().st_size:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            found_id = connection.execute("PRAGMA application_id").fetchone()[0]
+            if found_id or connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                return True
+        finally:
+            connection.close()
+    if os.pread(lock, len(_MADE), 0) == _MADE:
+        msg = f"{path} is empty, and was not when it was last used"
+        raise StoreError(msg, remedy=_RESTORE)
+    return False
+
+
+def _mark_made(lock: int) -> None:
+    if os.pread(lock, len(_MADE), 0) != _MADE:
+        os.pwrite(lock, _MADE, 0)
+        os.fsync(lock)
 
 
 def unreadable(path: Path, error: sqlite3.Error) -> StoreError:
@@ -154,15 +206,7 @@ def _make_private(path: Path) -> None:
     path.chmod(0o600)
 
 
-def _prepare(
-    connection: sqlite3.Connection,
-    path: Path,
-    *,
-    application_id: int,
-    version: int,
-    owner: str,
-    create: Callable[[sqlite3.Connection], None],
-) -> None:
+def _set_up(connection: sqlite3.Connection) -> None:
     for pragma in (
         "journal_mode=WAL",
         "synchronous=FULL",
@@ -172,17 +216,23 @@ def _prepare(
         f"journal_size_limit={_JOURNAL_BYTES_MAX}",
     ):
         connection.execute(f"PRAGMA {pragma}").fetchall()
-    found_id = connection.execute("PRAGMA application_id").fetchone()[0]
-    if found_id == 0 and connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("CREATE TABLE owner(name TEXT NOT NULL)")
-        connection.execute("INSERT INTO owner VALUES (?)", (owner,))
-        create(connection)
-        connection.execute(f"PRAGMA application_id={application_id}")
-        connection.execute(f"PRAGMA user_version={version}")
-        connection.execute("COMMIT")
-        return
-    check_database(connection, path, application_id=application_id, version=version, owner=owner)
+
+
+def _make(
+    connection: sqlite3.Connection,
+    *,
+    application_id: int,
+    version: int,
+    owner: str,
+    create: Callable[[sqlite3.Connection], None],
+) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("CREATE TABLE owner(name TEXT NOT NULL)")
+    connection.execute("INSERT INTO owner VALUES (?)", (owner,))
+    create(connection)
+    connection.execute(f"PRAGMA application_id={application_id}")
+    connection.execute(f"PRAGMA user_version={version}")
+    connection.execute("COMMIT")
 
 
 def check_database(
@@ -204,7 +254,7 @@ def check_database(
         raise StoreError(msg, remedy="use the release that made it, or move the file away to begin anew")
     checked = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if checked != "ok":
-        msg = f"{path} is damaged: {checked}"
+        msg = f"{path} is damaged: {' '.join(checked.split())}"  # SQLite says it in several lines
         raise StoreError(msg, remedy=_RESTORE)
     found_owner = connection.execute("SELECT coalesce(max(name), 'nobody') FROM owner").fetchone()[0]
     if found_owner != owner:

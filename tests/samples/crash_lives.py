@@ -99,10 +99,14 @@ class Life:
 
         def found() -> dict[str, Any] | None:
             if not self._process.is_alive():
-                raise AssertionError(self._output.with_name(self._output.name + ".errors").read_text())
+                raise AssertionError(self.errors())
             return next((event for event in self.events() if event["event"] == name), None)
 
         return wait_for(found, f"{name} of {self._output.name}")
+
+    def errors(self) -> str:
+        """Return what it has said on stderr so far."""
+        return self._output.with_name(self._output.name + ".errors").read_text()
 
     def killed(self, prompt: Callable[[], None]) -> None:
         """Wait until it has died at its point; what prompts it is done again each second, for a point may need time."""
@@ -111,8 +115,9 @@ class Life:
             self._process.join(1)
             if not self._process.is_alive():
                 break
-        said = self._output.with_name(self._output.name + ".errors").read_text()
-        assert -signal.SIGKILL == self._process.exitcode, f"{self._output.name} did not come to its point: {said}"
+        assert -signal.SIGKILL == self._process.exitcode, (
+            f"{self._output.name} did not come to its point: {self.errors()}"
+        )
 
     def kill(self) -> None:
         """Kill it from outside, wherever it is."""
@@ -122,8 +127,7 @@ class Life:
     def join(self) -> None:
         """Wait until it has ended by itself."""
         self._process.join(LIMIT_S)
-        said = self._output.with_name(self._output.name + ".errors").read_text()
-        assert 0 == self._process.exitcode, f"{self._output.name}: {said}"
+        assert 0 == self._process.exitcode, f"{self._output.name}: {self.errors()}"
 
     def end(self) -> int | None:
         """Tell it to end, and return its exit code."""

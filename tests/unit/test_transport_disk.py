@@ -189,6 +189,67 @@ def test_a_crash_while_the_file_was_made_leaves_one_that_is_made_anew(tmp_path: 
     database.close()
 
 
+def test_a_file_that_was_in_use_and_is_empty_now_is_refused_until_it_is_moved_away(path: Path) -> None:
+    """To begin anew without a word would forget everything that was promised."""
+    path.write_bytes(b"")
+
+    with pytest.raises(StoreError, match="is empty, and was not when it was last used") as caught:
+        opened(path)
+    assert "move the file away to begin anew" in caught.value.remedy
+    assert b"" == path.read_bytes()
+
+    path.rename(path.with_name("spoilt"))
+    database = opened(path)
+    assert [] == rows(database)
+    database.close()
+
+
+def test_a_database_of_before_there_was_a_mark_gets_it(path: Path) -> None:
+    path.with_name(path.name + ".lock").write_bytes(b"")
+    opened(path).close()
+    path.write_bytes(b"")
+
+    with pytest.raises(StoreError, match="is empty"):
+        opened(path)
+
+
+@pytest.mark.parametrize("at", range(100))
+def test_a_header_with_a_flipped_bit_is_refused_and_left_or_harmless(path: Path, at: int) -> None:
+    """Some of its bytes are spare or rewritten anyway; whatever is opened holds what was kept."""
+    whole = bytearray(path.read_bytes())
+    whole[at] ^= 0x04
+    path.write_bytes(whole)
+
+    try:
+        database = opened(path)
+    except StoreError as error:
+        assert error.remedy  # noqa: PT017 - one of two outcomes, and both are looked at
+        assert whole == path.read_bytes()
+    else:
+        assert [1] == rows(database)
+        database.close()
+
+
+def test_a_file_that_is_refused_stays_as_it_was_with_what_its_log_holds(path: Path) -> None:
+    """A log that was left by a kill is not worked into a file that will not be used."""
+    database = opened(path)
+    with database.transaction() as sql:
+        sql.execute("INSERT INTO kept VALUES (2, x'bb')")
+    log = path.with_name(path.name + "-wal")
+    copies = path.read_bytes(), log.read_bytes()
+    database.close()
+    path.write_bytes(copies[0])
+    log.write_bytes(copies[1])
+
+    with pytest.raises(StoreError, match="belongs to mys-mar"):
+        opened(path, owner="sgp-mar")
+
+    assert copies == (path.read_bytes(), log.read_bytes())
+    database = opened(path)
+    assert [1, 2] == rows(database)
+    database.close()
+
+
 def test_a_full_disk_keeps_nothing_of_a_transaction_and_all_before_it(path: Path) -> None:
     database = opened(path)
     pages = database.connection.execute("PRAGMA page_count").fetchone()[0]
