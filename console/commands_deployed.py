@@ -94,3 +94,6 @@ def add_log(parser: argparse.ArgumentParser) -> None:
     _add_folder(parser)
     parser.add_argument("--hid", metavar="HEX", default="", help="only the reports whose id begins so")
     parser.add_argument("--all", action="store_true", help="receipts and other workflow messages too")
+    parser.add_argument(
+        "--agency", metavar="AGENCY", help="what this agency's node has sent, and what became of it at each reader"
+    )

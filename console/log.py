@@ -1,29 +1,28 @@
 """``sandiwara log``: what the broker decided and why, from its own record, also while it runs."""
 
 import argparse
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 from rich.console import Console
 
 from broker.store import RecordRow, Store
+from console.beside import open_beside
 from console.node_view import clock_text
 from console.outcome import spoken_names
 from console.outcome_view import label_text
 from console.router_log import LoggedRelease, RouterLog, as_documents
 from console.screen import console, plain, write_json
+from console.sent_log import read_sent_log, show_sent_log
 from policy.community import Community
 from scenarios.deployed import BROKER_DATABASE, broker_folder, read_root
 from scenarios.enrolment import ROUTER
 from schemas.codec import unpack
 from schemas.errors import InputError, RemoteError, StoreError, UsageError
 from sealing.statements import read_bundle
-from transport.disk import Database
 
 _HID_CHARS: Final = 64
 _BODY_BYTES_MAX: Final = 64  # of a record that a bundle is in force: its version
@@ -35,6 +34,13 @@ def run(arguments: argparse.Namespace) -> int:
     if len(wanted) > _HID_CHARS or not set(wanted) <= set("0123456789abcdef"):
         msg = f"--hid: '{arguments.hid[:70]}' is no beginning of a report's id"
         raise UsageError(msg, remedy="give some of its hexadecimal digits")
+    if arguments.agency is not None:
+        found = read_sent_log(Path(arguments.folder), arguments.agency, wanted=wanted)
+        if arguments.json:
+            write_json(found.as_document())
+        else:
+            show_sent_log(console(), found)
+        return 0
     releases, communities = read_releases(Path(arguments.folder))
     shown = [
         release
@@ -73,37 +79,18 @@ def read_releases(region: Path) -> tuple[tuple[LoggedRelease, ...], dict[int, Co
 
 @contextmanager
 def _reading(path: Path) -> Iterator[Store]:
-    """Open the router's database to read it: alone if the broker is stopped, beside it if it runs.
-
-    One connection to a file is the rule here, since SQLite before 3.51.3 can lose writes when two connections reset or
-    checkpoint the log at once. A connection opened ``mode=ro`` does neither: it never writes, so it never resets the
-    log or checkpoints after a commit, and the checkpoint of a last connection's close needs a write lock that a file
-    opened for reading is not given. So it may stand beside the broker's one.
-    """
-    if not path.exists():
-        msg = f"{path} is not there: the broker has not run yet"
-        raise StoreError(msg, remedy="start it by 'sandiwara broker'")
-    try:
-        store = Store.open(path, router=ROUTER)
-    except StoreError as error:
-        if "in use" not in str(error) and os.access(path, os.W_OK):
-            raise
-        store = _beside(path)
+    """Open the router's database to read it."""
+    store = open_beside(
+        path,
+        alone=lambda: Store.open(path, router=ROUTER),
+        beside=Store,
+        owner="the broker",
+        start="sandiwara broker",
+    )
     try:
         yield store
     finally:
         store.close()
-
-
-def _beside(path: Path) -> Store:
-    try:
-        connection = sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True, isolation_level=None)
-        connection.execute("PRAGMA query_only=ON")
-        # The database gives up a lock when it is closed; this one has none to give up.
-        return Store(Database(connection, path, os.open(os.devnull, os.O_RDONLY)))
-    except sqlite3.Error as error:
-        msg = f"{path} cannot be read: {error}"
-        raise StoreError(msg, remedy="check that it is the broker's database and that you may read it") from error
 
 
 def _communities(folder: Path, bundles: list[tuple[int, bytes]], records: list[RecordRow]) -> dict[int, Community]:

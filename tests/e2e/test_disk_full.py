@@ -103,9 +103,11 @@ def test_a_node_whose_disk_is_full_takes_nothing_says_so_and_takes_all_of_it_whe
             reader.event("disk_has_room")
             for number in range(1, 3):
                 reader.wait_for(lambda event, number=number: titled(event, number))  # type: ignore[misc] # mypy cannot type a lambda's default
+            running_log = answer("log", region, "--agency", "idn-mar")
             events, log = ended(reader)
         ended(broker)
         logged = answer("log", region)
+        sent_log = answer("log", region, "--agency", "mys-mar")
 
     assert 1 == while_full.count("received")
     titles = [event["portions"][0]["title"] for event in events if event["event"] == "received"]
@@ -113,6 +115,12 @@ def test_a_node_whose_disk_is_full_takes_nothing_says_so_and_takes_all_of_it_whe
     assert ["disk_full", "disk_has_room"] == [event["event"] for event in events if event["event"].startswith("disk")]
     assert 1 == log.count("disk.full")
     assert sound(small.folder / "idn-mar" / "node.sqlite")
+    # The node that ran was read beside itself; the author's shows a message for each, and how far it came.
+    assert [] == running_log["messages"]
+    messages = sent_log["messages"]
+    assert [f"robbery {number}" for number in range(3)] == [message["title"] for message in messages]
+    assert {"accepted"} == {message["state"] for message in messages}
+    assert {"idn-mar"} == {reader["agency"] for message in messages for reader in message["readers"]}
     assert [["idn-mar"]] * 3 == [[item["agency"] for item in release["delivered"]] for release in logged["releases"]]
 
 

@@ -1,0 +1,172 @@
+"""``sandiwara log DIR --agency AGENCY``: what a node has sent, and what became of each message at each reader.
+
+Read from the node's own journal, which is the author's side of the record: the router's says what it gave to whom, and
+only the readers' receipts say what has come.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+
+from agencies.journal import Entry
+from agencies.store import NodeStore
+from console.beside import open_beside
+from console.node_view import clock_text
+from console.screen import plain
+from console.spool import read_waiting
+from scenarios.deployed import NODE_DATABASE, node_folder
+from scenarios.deployment import OUTGOING
+
+_HID_CHARS: Final = 12
+# What a receipt says, the furthest last; a reader's state is the furthest that it has come to.
+_STATUS_ORDER: Final = ("delivered", "opened", "acknowledged", "acted", "cannot", "misreleased", "purged")
+_KINDS: Final = {"requested": "request", "decision": "decision"}  # by the stage that notes them
+_ALARMING: Final = frozenset({"refused", "expired"})
+
+
+@dataclass(slots=True)
+class ReaderState:
+    """One reader of a message: ``waiting``, ``overdue``, ``expired``, or the furthest that its receipts say."""
+
+    agency: str
+    state: str = "waiting"
+    settled_late: bool = False
+    at_ms: int | None = None
+
+
+@dataclass(slots=True)
+class SentMessage:
+    """A message that the node has put into its outbox, and the router's verdict on it."""
+
+    hid: str
+    kind: str
+    at_ms: int
+    title: str = ""
+    state: str = "waiting"  # accepted, refused, expired
+    code: str | None = None
+    refusals: list[dict[str, Any]] = field(default_factory=list)
+    readers: dict[str, ReaderState] = field(default_factory=dict)
+
+    def take(self, entry: Entry) -> None:
+        """Follow what the journal says of it next."""
+        fields = entry.fields
+        match entry.stage:
+            case "released":
+                for reader in fields["audience"]:
+                    self.readers.setdefault(reader, ReaderState(reader))
+                self.title = self.title or next((item["title"] for item in fields["portions"]), "")
+            case "accepted" | "refused":
+                # A later release of the same message may be refused; that takes nothing back of the first.
+                self.state = "accepted" if self.state == "accepted" else entry.stage
+                self.code = fields.get("code")
+                self.refusals += fields.get("refusals", [])
+            case "receipt":
+                self._receipted(fields["reader"], fields["status"], entry.at_ms)
+            case "overdue" | "expired" | "settled_late":
+                self._watched(entry)
+            case _:
+                pass
+
+    def _receipted(self, reader: str, status: str, at_ms: int) -> None:
+        state = self.readers.setdefault(reader, ReaderState(reader))
+        before = _STATUS_ORDER.index(state.state) if state.state in _STATUS_ORDER else -1
+        if status in _STATUS_ORDER and _STATUS_ORDER.index(status) > before:
+            state.state, state.at_ms = status, at_ms
+
+    def _watched(self, entry: Entry) -> None:
+        if entry.stage == "expired" and not entry.fields["accepted"]:
+            self.state = "expired" if self.state == "waiting" else self.state
+        for name in entry.fields["readers"]:
+            state = self.readers.setdefault(name, ReaderState(name))
+            if entry.stage == "settled_late":
+                state.settled_late = True
+            elif state.state in {"waiting", "overdue"}:
+                state.state, state.at_ms = entry.stage, entry.at_ms
+
+
+def sent_messages(entries: Iterable[Entry]) -> list[SentMessage]:
+    """Return what a journal says of everything that its node has released, in that order."""
+    found: dict[str, SentMessage] = {}
+    for entry in entries:
+        hid = str(entry.fields.get("hid"))
+        kind = _KINDS.get(entry.stage) or str(entry.fields.get("kind"))
+        if entry.stage in {"released", *_KINDS} and hid not in found:
+            found[hid] = SentMessage(hid=hid, kind=kind, at_ms=entry.at_ms, title=str(entry.fields.get("subject", "")))
+        if hid in found:
+            found[hid].take(entry)
+    return list(found.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentLog:
+    """What a node has sent, and how many reports are handed over and not yet sent."""
+
+    agency: str
+    messages: list[SentMessage]
+    handed_over: int
+
+    def as_document(self) -> dict[str, Any]:
+        """Return it for machines."""
+        messages = [
+            asdict(item) | {"readers": [asdict(reader) for reader in _in_order(item)]} for item in self.messages
+        ]
+        return {"agency": self.agency, "handed_over": self.handed_over, "messages": messages}
+
+
+def read_sent_log(folder: Path, agency: str, *, wanted: str) -> SentLog:
+    """Read what an agency's node has sent, also while it runs.
+
+    Args:
+        folder: The region's folder, or the node's part.
+        agency: Whose node.
+        wanted: Only messages whose id begins so.
+
+    Raises:
+        InputError: If there is no such node.
+        StoreError: If its database is not there or cannot be read.
+    """
+    part = node_folder(folder, agency)
+    path = part / NODE_DATABASE
+    store = open_beside(
+        path,
+        alone=lambda: NodeStore.open(path, agency=agency),
+        beside=lambda database: NodeStore(database, agency=agency),
+        owner=f"the node of {agency}",
+        start="sandiwara node",
+    )
+    try:
+        messages = sent_messages(store.journal.entries())
+    finally:
+        store.close()
+    return SentLog(
+        agency=agency,
+        messages=[item for item in messages if item.hid.startswith(wanted)],
+        handed_over=len(read_waiting(part / OUTGOING)),
+    )
+
+
+def show_sent_log(screen: Console, found: SentLog) -> None:
+    """Print it."""
+    for message in found.messages:
+        head = f"{clock_text(message.at_ms)}  {message.hid[:_HID_CHARS]}  {message.kind} {message.title}".rstrip()
+        style = "bold red" if message.state in _ALARMING else "bold"
+        screen.print(plain(f"{head}: {message.state} {message.code or ''}".rstrip(), style=style), soft_wrap=True)
+        for refusal in message.refusals:
+            screen.print(plain(f"  {refusal['reader']} may not have place {refusal['place']}, {refusal['rule']}"))
+        for reader in _in_order(message):
+            late = ", settled late" if reader.settled_late else ""
+            when = f" at {clock_text(reader.at_ms)}" if reader.at_ms is not None else ""
+            alarm = reader.state in {"overdue", "expired"}
+            said = reader.state.upper() if alarm else reader.state
+            screen.print(plain(f"  {reader.agency}: {said}{when}{late}", style="red" if alarm else "green"))
+    if not found.messages:
+        screen.print(plain(f"The node of {found.agency} has sent no such message."))
+    if found.handed_over:
+        screen.print(plain(f"{found.handed_over} handed over and not yet sent"))
+
+
+def _in_order(message: SentMessage) -> list[ReaderState]:
+    return [message.readers[name] for name in sorted(message.readers)]
