@@ -5,7 +5,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from console.commands_deployed import add_broker, add_init, add_log, add_node, add_password, add_router, add_send
+from console.commands_deployed import (
+    add_broker,
+    add_init,
+    add_log,
+    add_node,
+    add_password,
+    add_render,
+    add_router,
+    add_send,
+)
 from console.label_options import add_label_options
 from console.parser import HelpFormat
 
@@ -205,6 +214,19 @@ _COMMANDS: Final = (
         ),
         module="console.router_process",
         add_arguments=add_router,
+    ),
+    Command(
+        name="render",
+        summary="write the configuration of another broker for such a region",
+        description="Write what Mosquitto needs to carry a region that 'init' made: configuration, access list, and\n"
+        "hashes of the link passwords or, for TLS, certificate and key. Without --host it listens on 127.0.0.1; on\n"
+        "any other address it speaks TLS with client certificates only. The router runs beside it: 'router --help'.",
+        examples=(
+            "sandiwara render mosquitto region-a",
+            "sandiwara render mosquitto region-a --host 192.0.2.7 --out /tmp/mosquitto --lies-in /etc/mosquitto/region",
+        ),
+        module="console.render",
+        add_arguments=add_render,
     ),
     Command(
         name="node",

@@ -97,3 +97,22 @@ def add_log(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--agency", metavar="AGENCY", help="what this agency's node has sent, and what became of it at each reader"
     )
+
+
+def add_render(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``render``."""
+    parser.add_argument("broker", metavar="BROKER", choices=("mosquitto",), help="for which broker: mosquitto")
+    _add_folder(parser)
+    parser.add_argument("--out", metavar="FOLDER", help="where to write (default: the folder 'mosquitto' in DIR)")
+    parser.add_argument(
+        "--lies-in", metavar="PATH", help="where that folder will lie when the broker reads it (default: where it is)"
+    )
+    parser.add_argument("--host", metavar="ADDRESS", help="the IP address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, metavar="PORT", help="the port (default: as 'init' was told)")
+    parser.add_argument(
+        "--tls", action=argparse.BooleanOptionalAction, help="TLS on loopback too (default: as init was told)"
+    )
+    parser.add_argument(
+        "--for-version", choices=("2.0", "2.1"), default="2.0", help="the oldest that must understand it (default: 2.0)"
+    )
+    parser.add_argument("--replace", action="store_true", help="write over the files of an earlier time")

@@ -5,13 +5,12 @@ region) is found here, before any link is opened, and says which file.
 """
 
 import hmac
-import json
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from agencies.core import NodeCore
 from agencies.incoming import Arrival
@@ -47,6 +46,7 @@ from scenarios.deployment import (
     link_password_hash,
 )
 from scenarios.enrolment import ROUTER
+from scenarios.part_files import RESTORE, read_part_file, read_part_json
 from scenarios.problems import did_you_mean
 from scenarios.region import World
 from schemas.bundle import Bundle, TrustRoot
@@ -62,8 +62,6 @@ from transport.mqtt import MqttAddress, client_tls_context, mqtt_connect
 BROKER_DATABASE: Final = "broker.sqlite"
 NODE_DATABASE: Final = "node.sqlite"
 _PORT_MAX: Final = 65_535
-_SETTINGS_BYTES_MAX: Final = 1024 * 1024  # the hashes of 2,048 link passwords take 200 KiB
-_RESTORE: Final = "restore it from the folder that 'sandiwara init' made"
 
 
 def broker_folder(folder: Path) -> Path:
@@ -123,7 +121,7 @@ def read_shared(folder: Path, *, now_ms: int) -> Shared:
         InputError: If a file is missing or damaged, or the bundle does not hold now.
     """
     root = read_root(folder)
-    signed = _read(folder / BUNDLE_FILE)
+    signed = read_part_file(folder / BUNDLE_FILE)
     return Shared(
         bundle=prove_bundle(signed, folder / BUNDLE_FILE, root=root, now_ms=now_ms), signed_bundle=signed, root=root
     )
@@ -136,10 +134,10 @@ def read_root(folder: Path) -> TrustRoot:
         InputError: If the file is missing or damaged.
     """
     try:
-        return read_shape(TrustRoot, unpack(_read(folder / ROOT_FILE), bytes_max=BUNDLE_BYTES_MAX))
+        return read_shape(TrustRoot, unpack(read_part_file(folder / ROOT_FILE), bytes_max=BUNDLE_BYTES_MAX))
     except RemoteError as error:
         msg = f"{folder / ROOT_FILE} is damaged: {error}"
-        raise InputError(msg, remedy=_RESTORE) from error
+        raise InputError(msg, remedy=RESTORE) from error
 
 
 def prove_bundle(signed: bytes, path: Path, *, root: TrustRoot, now_ms: int) -> Bundle:
@@ -152,30 +150,7 @@ def prove_bundle(signed: bytes, path: Path, *, root: TrustRoot, now_ms: int) -> 
         return read_bundle(signed, root=root, now_ms=now_ms)
     except RemoteError as error:
         msg = f"the bundle in {path} is refused: {error}"
-        raise InputError(msg, remedy=f"{_RESTORE}; if it has expired, make the region anew") from error
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(BUNDLE_BYTES_MAX + 1)
-    except OSError as error:
-        msg = f"{path} cannot be read: {error.strerror}"
-        raise InputError(msg, remedy=_RESTORE) from error
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    received = _read(path)
-    try:
-        # Longer than it may be, it is cut, and then no JSON.
-        document = json.loads(received[:_SETTINGS_BYTES_MAX])
-    except (ValueError, RecursionError) as error:
-        msg = f"{path} is damaged: it is no JSON"
-        raise InputError(msg, remedy=_RESTORE) from error
-    if not isinstance(document, dict) or document.get("format", 1) != 1:
-        msg = f"{path} is damaged, or of a later version"
-        raise InputError(msg, remedy=_RESTORE)
-    return document
+        raise InputError(msg, remedy=f"{RESTORE}; if it has expired, make the region anew") from error
 
 
 def read_settings(path: Path) -> LinkSettings:
@@ -184,19 +159,19 @@ def read_settings(path: Path) -> LinkSettings:
     Raises:
         InputError: If the file is missing or damaged.
     """
-    document = _read_json(path)
+    document = read_part_json(path)
     host, port, tls = document.get("host"), document.get("port"), document.get("tls")
     if not isinstance(host, str) or type(port) is not int or not isinstance(tls, bool):
         msg = f"{path} is damaged: host, port or tls is missing"
-        raise InputError(msg, remedy=_RESTORE)
+        raise InputError(msg, remedy=RESTORE)
     try:
         check_host(host)
     except UsageError as error:
         msg = f"{path} is damaged: {error}"
-        raise InputError(msg, remedy=_RESTORE) from error
+        raise InputError(msg, remedy=RESTORE) from error
     if not 1 <= port <= _PORT_MAX:
         msg = f"{path} is damaged: {port} is no port"
-        raise InputError(msg, remedy=_RESTORE)
+        raise InputError(msg, remedy=RESTORE)
     return LinkSettings(host=host, port=port, tls=tls)
 
 
@@ -206,10 +181,10 @@ def read_link_password(path: Path) -> str:
     Raises:
         InputError: If the file is missing or damaged.
     """
-    password = _read_json(path).get("password")
+    password = read_part_json(path).get("password")
     if not isinstance(password, str):
         msg = f"{path} is damaged: it holds no password"
-        raise InputError(msg, remedy=_RESTORE)
+        raise InputError(msg, remedy=RESTORE)
     return password
 
 
@@ -237,11 +212,11 @@ def read_broker_part(folder: Path, *, password: bytes, now_ms: int) -> BrokerPar
     """
     shared = read_shared(folder, now_ms=now_ms)
     settings = read_settings(folder / SETTINGS_FILE)
-    links = _read_json(folder / LINKS_FILE)
+    links = read_part_json(folder / LINKS_FILE)
     salt, hashes = links.get("salt"), links.get("hashes")
     if not isinstance(salt, str) or not isinstance(hashes, dict):
         msg = f"{folder / LINKS_FILE} is damaged: it holds no link passwords"
-        raise InputError(msg, remedy=_RESTORE)
+        raise InputError(msg, remedy=RESTORE)
     ring = read_key_file(folder / ROUTER_KEY_FILE, name=ROUTER, password=password)
     signer = sign_pair_from_seed(ring.sign_seed)
     if signer.public not in [item.key.key for item in shared.bundle.routers if item.router == ROUTER]:

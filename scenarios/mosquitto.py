@@ -6,11 +6,14 @@ take back as much as Mosquitto can be told (docs/how-to/run-over-mosquitto.md). 
 
 import base64
 import hashlib
+import ipaddress
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from broker.limits import ServerLimits
+from schemas.errors import UsageError
 from schemas.limits import DELIVERY_WINDOW, FRAME_BYTES_MAX
 from schemas.topics import down_topic, up_topic
 
@@ -24,6 +27,7 @@ AUTHORITY_FILE: Final = "authority.crt"
 # Mosquitto stretches at every login, in its only thread. A link password is 144 random bits, which nobody guesses
 # however fast the hash is: the least that mosquitto_passwd writes (101, since 1.6) is as good as more.
 _STRETCHED: Final = 101
+_ENTRY: Final = re.compile(r"\$7\$[1-9][0-9]{0,8}\$[A-Za-z0-9+/]+=*\$[A-Za-z0-9+/]+=*")
 HASH_SALT_BYTES: Final = 12  # what mosquitto_passwd takes, and the length that Mosquitto before 2.1 insists on
 
 VERSIONS: Final = ("2.0", "2.1")
@@ -41,11 +45,26 @@ _MEMORY_BYTES_MAX: Final = 8 * _QUEUED_BYTES_MAX
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
-    """Where Mosquitto listens; without TLS it must be on loopback, which the caller has made sure of."""
+    """Where Mosquitto listens.
+
+    Raises:
+        UsageError: If the address is no IP address, or is not of this machine alone and has no TLS.
+    """
 
     address: str
     port: int
     tls: bool
+
+    def __post_init__(self) -> None:
+        """Refuse what would stand open to a network."""
+        try:
+            numeric = ipaddress.ip_address(self.address)
+        except ValueError as error:
+            msg = f"'{self.address[:80]}' is no IP address"
+            raise UsageError(msg, remedy="give an IP address of the broker's machine, such as 192.0.2.7") from error
+        if not self.tls and not numeric.is_loopback:
+            msg = f"will not let Mosquitto listen on {numeric} without TLS: it can be reached from other machines"
+            raise UsageError(msg, remedy="let it speak TLS, or listen on 127.0.0.1")
 
 
 def password_entry(password: str, salt: bytes) -> str:
@@ -57,6 +76,11 @@ def password_entry(password: str, salt: bytes) -> str:
     """
     stretched = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, _STRETCHED)
     return f"$7${_STRETCHED}${base64.b64encode(salt).decode()}${base64.b64encode(stretched).decode()}"
+
+
+def is_password_entry(text: object) -> bool:
+    """Tell whether this is such an entry; anything else could bring a second line, and so another user, into a file."""
+    return isinstance(text, str) and _ENTRY.fullmatch(text) is not None
 
 
 def passwords_text(entries: Mapping[str, str]) -> str:
