@@ -79,7 +79,8 @@ class _Shrinking:
         for name in _LISTS:
             held = self._part(place).value(name)
             if isinstance(held, tuple) and len(held) > 1:
-                least(list(held), lambda kept, name=name: self._takes_part(place, **{name: tuple(kept)}))  # type: ignore[misc] # mypy cannot type a lambda's default
+                # An empty list of readers means everybody, which is more and not less.
+                least(list(held), lambda kept, name=name: bool(kept) and self._takes_part(place, **{name: tuple(kept)}))  # type: ignore[misc] # mypy cannot type a lambda's default
         for name in ("large", "greedy", "months"):
             if self._part(place).value(name) is True:
                 self._takes_part(place, **{name: False})
