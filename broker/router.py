@@ -121,6 +121,7 @@ class Router:
         self._attachments = Attachments(store)
         self._witnesses = Witnesses(core=core, log=self._log)
         self._now_ms = 0  # of the batch at hand
+        self._beaten = False  # there is a heartbeat in it
         self._introductions: dict[str, int] = {}  # how often each originator has announced a key since the start
         for announcement in store.holdings.announcements():
             self._readmit(announcement)
@@ -151,7 +152,10 @@ class Router:
                     self._feeds[reader].end_burst()
                 self._store.write_feeds([(reader, self._feeds[reader].next_dseq) for reader in sorted(dirty)])
                 at_once = any(isinstance(arrival, CheckpointDue) for arrival in arrivals)
-                signed = self._sign_due(now_ms=now_ms, at_once=at_once)
+                # A heartbeat is answered with all that was promised by then: its node may hear of nothing else for
+                # longer than a promise may wait.
+                signed = self._sign_due(now_ms=now_ms, at_once=at_once or self._beaten)
+                self._beaten = False
                 self._witnesses.show(outcome.send)
                 if outcome.decided:
                     self.passing("route.1")
@@ -240,6 +244,7 @@ class Router:
             case ChunkRequest():
                 self._attachments.want(agency, message, outcome.send)
             case Heartbeat():
+                self._beaten = True
                 self._witnesses.heard(agency)
             case Cosign():
                 if not self._witnesses.take(agency, message, now_ms=now_ms):

@@ -259,7 +259,9 @@ class Ghost:
             case "gap" | "log_fault":
                 # What poisons a line forges no signature: of a log it can only say what cannot be believed.
                 forged = self._tolerance.poisoned and fields.get("fault") in _UNSIGNED_FAULTS
-                if not (self.losses.noticed(agency, stage) or self._tolerance.lying or forged):
+                # That a log stands still is a suspicion: where nothing passes for half a minute it may be wrong.
+                suspected = fields.get("fault") == "FREEZE"
+                if not (self.losses.noticed(agency, stage) or self._tolerance.lying or forged or suspected):
                     self.broke(NEVER_BACK, f"{agency} noticed a {stage}, and nothing was put back: {fields}")
             case "bundle":
                 self._install(agency, fields["version"])
