@@ -247,6 +247,8 @@ class Ghost:
                 reports.released(agency, at_ms, fields)
             case "accepted" | "refused":
                 reports.verdict(agency, stage, fields)
+            case "expired" if not fields["accepted"]:
+                reports.expired(agency, fields)
             case "verified":
                 if fields["kind"] == "report":
                     reports.taken(agency, fields)

@@ -28,7 +28,7 @@ def node_put_back(reports: Reports, agency: str, sql: sqlite3.Connection) -> Non
     reports.receipts = {receipt for receipt in reports.receipts if receipt[0] != agency}
     released: Counter[str] = Counter()
     for stage, packed in sql.execute("SELECT stage, fields FROM journal ORDER BY number"):
-        if stage in {"accepted", "refused"}:
+        if stage in {"accepted", "refused"} or (stage == "expired" and not json.loads(packed)["accepted"]):
             reports.settled.setdefault((agency, json.loads(packed)["hid"]), []).append(stage)
         elif stage == "released":
             released[json.loads(packed)["hid"]] += 1

@@ -125,6 +125,10 @@ class Reports:
         if stage == "refused" and not (self._tolerance.refusals or self._tolerance.lying):
             self.broke(ORACLE, f"an honest message of {agency} was refused: {fields['code']} {fields['refusals']}")
 
+    def expired(self, author: str, fields: dict[str, Any]) -> None:
+        """Take in that a message came to its end without a verdict: its author sends it no more, and is told."""
+        self.settled.setdefault((author, fields["hid"]), []).append("expired")
+
     def taken(self, reader: str, fields: dict[str, Any]) -> None:
         """Take in what a reader has opened and written down: an effect."""
         hid, bits = fields["hid"], int(fields["bits"])
