@@ -106,10 +106,7 @@ class MqttServer:
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
-                # No file handle or memory is left. Only a closing link helps, so the sweep tries again.
-                asyncio.get_running_loop().remove_reader(listener)
-                self._accept_paused = True
-                log.warning("mqtt.accept.paused", extra={"errno": error.errno})
+                self._pause_accepting(listener, error)
                 return
             if len(self._connections) >= self._limits.connections_max:
                 link.close()
@@ -122,7 +119,21 @@ class MqttServer:
             connection = Connection(owner=self, limits=self._limits, steady_ms=self._steady_ms)
             self._connections[connection] = None
             self._strangers[connection] = None
-            connection.welcome_task = self._spawn(self._welcome(connection, link, tls), name="mqtt-welcome")
+            welcome = self._spawn(self._welcome(connection, link, tls), name="mqtt-welcome")
+            connection.welcome_task = welcome
+            welcome.add_done_callback(partial(self._forget_unwelcomed, connection, link))
+
+    def _pause_accepting(self, listener: socket.socket, error: OSError) -> None:
+        """No file handle or memory is left: let go of some, and have the sweep try again, so that the loop is no spin.
+
+        Who has waited longest without logging in goes first; half of them, since an honest link may be among the rest.
+        """
+        asyncio.get_running_loop().remove_reader(listener)
+        self._accept_paused = True
+        displaced = tuple(self._strangers)[: (len(self._strangers) + 1) // 2]
+        for stranger in displaced:
+            self._displace(stranger)
+        log.warning("mqtt.accept.paused", extra={"errno": error.errno, "displaced": len(displaced)})
 
     async def _welcome(self, connection: Connection, link: socket.socket, tls: ssl.SSLContext | None) -> None:
         """Give the link its transport, after the TLS handshake if there is one."""
@@ -144,6 +155,13 @@ class MqttServer:
             if not made:
                 link.close()
                 self.lost(connection)
+
+    def _forget_unwelcomed(self, connection: Connection, link: socket.socket, _task: asyncio.Task[None]) -> None:
+        """Clean up where a task was cancelled before its first step, and so ran no ``finally``."""
+        if connection.welcome_task is not None:
+            connection.welcome_task = None
+            link.close()
+            self.lost(connection)
 
     async def _sweep(self, listener: socket.socket, accept: Callable[[], None]) -> None:
         """Look at all deadlines in one pass: cheaper than a timer per session, and no burst when they fall together."""
