@@ -133,6 +133,13 @@ def resident_mib(process_id: int) -> float:
     return int(line.split()[1]) / 1024
 
 
+def peak_mib(process_id: int) -> float:
+    """Return the most memory that a process has had resident, MiB."""
+    with open(f"/proc/{process_id}/status", encoding="ascii") as status:  # noqa: PTH123 -- no file, a question
+        line = next(line for line in status if line.startswith("VmHWM:"))
+    return int(line.split()[1]) / 1024
+
+
 def processor_s(process_id: int) -> float:
     """Return the processor time that a process has used, user and system, seconds."""
     with open(f"/proc/{process_id}/stat", encoding="ascii") as stat:  # noqa: PTH123 -- no file, a question

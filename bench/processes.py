@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from bench.measure import processor_s, resident_mib
+from bench.measure import peak_mib, processor_s, resident_mib
 from bench.stage import ROUTER, Stage
 from broker.application import Attachment, Credentials, Publication
 from broker.core import Identity, RouterCore
@@ -144,6 +144,11 @@ class BrokerProcess:
     def rss_mib(self) -> float:
         """Resident memory, MiB."""
         return resident_mib(self._process_id)
+
+    @property
+    def peak_mib(self) -> float:
+        """The most memory that was resident so far, MiB."""
+        return peak_mib(self._process_id)
 
     @property
     def cpu_s(self) -> float:
