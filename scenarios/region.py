@@ -8,7 +8,7 @@ import asyncio
 import hmac
 from collections.abc import AsyncGenerator, Callable, Iterable
 from concurrent.futures import Executor
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -56,6 +56,28 @@ class World:
     machine_clock: Clock = field(default_factory=SystemClock)
 
 
+# Returns how an agency opens its link.
+Reach = Callable[[str], Connect]
+# Lets the service be reached while the block runs; given the agencies' link passwords.
+Hosting = Callable[[BrokerService, dict[str, str]], AbstractAsyncContextManager[Reach]]
+
+
+@asynccontextmanager
+async def own_server(service: BrokerService, passwords: dict[str, str]) -> AsyncGenerator[Reach, None]:
+    """Host the service behind our own MQTT server on loopback.
+
+    Raises:
+        ListenError: If no port is free.
+    """
+    server = MqttServer(service, limits=ServerLimits())
+    async with server.listening(host=_HOST, port=0, tls=None) as address:
+
+        def reach(agency: str) -> Connect:
+            return mqtt_connect(MqttAddress(host=_HOST, port=address.port, agency=agency, password=passwords[agency]))
+
+        yield reach
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Region:
     """A running region."""
@@ -64,7 +86,6 @@ class Region:
     nodes: dict[str, Node]
     broker: BrokerService
     store: Store
-    port: int
 
     def idle(self) -> bool:
         """Tell whether nothing is under way anywhere."""
@@ -99,6 +120,7 @@ async def running_region(
     agencies: Iterable[str] | None = None,
     shape: Callable[[str, Connect], Connect] | None = None,
     timings: NodeTimings = _TIMINGS,
+    hosting: Hosting = own_server,
 ) -> AsyncGenerator[Region, None]:
     """Start a region and stop it with the block.
 
@@ -110,6 +132,7 @@ async def running_region(
         agencies: Who takes part; everybody unless given.
         shape: Puts a link's quality around an agency's link.
         timings: How long nodes wait, in real time.
+        hosting: What stands between nodes and service.
 
     Raises:
         LinkError: If a node finds no link.
@@ -126,6 +149,7 @@ async def running_region(
             agencies=agencies,
             shape=shape,
             timings=timings,
+            hosting=hosting,
         ) as region:
             yield region
     except BaseExceptionGroup as group:
@@ -153,6 +177,7 @@ async def _region(
     agencies: Iterable[str] | None,
     shape: Callable[[str, Connect], Connect] | None,
     timings: NodeTimings,
+    hosting: Hosting,
 ) -> AsyncGenerator[Region, None]:
     chosen = sorted(community.rings if agencies is None else agencies)
     passwords = {agency: world.entropy.take(18).hex() for agency in chosen}
@@ -162,13 +187,11 @@ async def _region(
         stack.callback(store.close)
         service = make_broker(community, store, passwords, world)
         await stack.enter_async_context(service.running())
-        server = MqttServer(service, limits=ServerLimits())
-        address = await stack.enter_async_context(server.listening(host=_HOST, port=0, tls=None))
+        reach = await stack.enter_async_context(hosting(service, passwords))
         nodes: dict[str, Node] = {}
         disks = _Disks()
         for agency, node_store in zip(chosen, _open_stores(folder / "nodes", chosen, disk, stack), strict=True):
-            mqtt = MqttAddress(host=_HOST, port=address.port, agency=agency, password=passwords[agency])
-            connect = mqtt_connect(mqtt) if shape is None else shape(agency, mqtt_connect(mqtt))
+            connect = reach(agency) if shape is None else shape(agency, reach(agency))
             nodes[agency] = make_node(
                 community,
                 node_store,
@@ -179,7 +202,7 @@ async def _region(
                 on_notice=disks.noticed,
                 timings=timings,
             )
-        region = Region(community=community, nodes=nodes, broker=service, store=store, port=address.port)
+        region = Region(community=community, nodes=nodes, broker=service, store=store)
         async with asyncio.TaskGroup() as tasks:
             over = asyncio.Event()
             watching = tasks.create_task(disks.end_when_full(), name="region-disks")

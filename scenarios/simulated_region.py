@@ -25,7 +25,6 @@ from transport.simnet import Course, Direction, SimNet
 
 BROKER_DATABASE: Final = Path("broker.sqlite")
 _QUIET_S: Final = 30.0  # of virtual time
-_NO_PORT: Final = 0
 
 
 def node_database(agency: str) -> Path:
@@ -89,6 +88,6 @@ async def simulated_region(
         for node in nodes.values():
             await stack.enter_async_context(node.running())
             await node.linked()
-        region = Region(community=community, nodes=nodes, broker=service, store=store, port=_NO_PORT)
+        region = Region(community=community, nodes=nodes, broker=service, store=store)
         await region.quiet(limit_s=_QUIET_S)
         yield region

@@ -181,6 +181,8 @@ class _RouterClient(_HeedingClient):
         super()._on_connect(client, userdata, flags, reason_code, properties)
 
     def _on_publish(self, client: Any, userdata: Any, mid: int, reason_code: ReasonCode, properties: Any) -> None:
+        # Here and not where it is awaited: a publish that nobody waits for any more counts with the broker still.
+        self._sending.release()
         answer = self._answers.get(mid)
         if answer is not None and not answer.done():
             answer.set_result(int(reason_code.value))
@@ -188,20 +190,21 @@ class _RouterClient(_HeedingClient):
 
     async def publish_and_hear(self, topic: str, payload: bytes) -> int:
         """Publish at QoS 1 and return the reason code of the PUBACK."""
-        async with self._sending:
-            info = self._client.publish(topic, payload, _QOS)
-            if info.rc:
-                raise aiomqtt.MqttCodeError(info.rc, "Could not publish message")
-            answer: asyncio.Future[int] = self._loop.create_future()
-            self._answers[info.mid] = answer
-            try:
-                async with asyncio.timeout(_PUBACK_S):
-                    return await answer
-            except TimeoutError as error:
-                msg = f"no PUBACK within {_PUBACK_S:.0f} s"
-                raise aiomqtt.MqttError(msg) from error
-            finally:
-                del self._answers[info.mid]
+        await self._sending.acquire()
+        info = self._client.publish(topic, payload, _QOS)
+        if info.rc:
+            self._sending.release()
+            raise aiomqtt.MqttCodeError(info.rc, "Could not publish message")
+        answer: asyncio.Future[int] = self._loop.create_future()
+        self._answers[info.mid] = answer
+        try:
+            async with asyncio.timeout(_PUBACK_S):
+                return await answer
+        except TimeoutError as error:
+            msg = f"no PUBACK within {_PUBACK_S:.0f} s"
+            raise aiomqtt.MqttError(msg) from error
+        finally:
+            del self._answers[info.mid]
 
     def acknowledge(self, packet: int) -> None:
         """Send the PUBACK of a publish."""
