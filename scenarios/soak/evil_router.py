@@ -173,7 +173,7 @@ class LyingRouter(Router):
                 for (release, reader), (hid, wrap) in malice.wraps.items()
                 if replay.reader in {None, reader} and self._has_left(release, reader)
             ]
-            due += found[-_REPLAYED_MOST:]
+            due += malice.chance.sample(found, k=min(_REPLAYED_MOST, len(found)))
         for misroute in malice.under_way(Misroute):
             due += self._misrouted(misroute.stranger)
         due = [item for item in due if self._is_active(item[0])]
@@ -247,7 +247,7 @@ class LyingRouter(Router):
             return CheckpointMessage("checkpoint", held, self._log.proof_from(held), message.note)
         malice = self._malice
         rows = self._log.rows()
-        held = malice.shown.get(agency, message.old_size)
+        held = malice.shown.get(agency, self._log.cosigned_size(agency))
         without = malice.without.get(act)
         if without is None:
             without = malice.without[act] = held - 1 if act.how == "past" else held

@@ -18,6 +18,7 @@ from schemas.limits import DELIVERY_WINDOW, REPLAY_WINDOW_MESSAGES
 
 _EPOCHS_MOST: Final = 4  # box keys of one agency that anybody keeps
 _RETURNED_MOST: Final = 1_000  # sequence numbers that refused releases gave back
+_REFUSALS_MOST: Final = 1_024 + 1  # as many as a node puts into quarantine in a day, and that it is full
 _DATABASE_BYTES_MOST: Final = 32 * 1024 * 1024
 _TASKS_OF_ONE_MOST: Final = 40  # a node has eight, and those of its desk
 _TASKS_OF_BROKER_MOST: Final = 10 * 32 + 4 * len(AGENCIES)  # publishes that are being decided, and sessions
@@ -58,6 +59,11 @@ _NODE_BOUNDS: Final = (
         "box keys of an agency",
         "SELECT coalesce(max(rows), 0) FROM (SELECT count(*) AS rows FROM announcement GROUP BY agency)",
         _EPOCHS_MOST,
+    ),
+    (
+        "entries on what could not be taken",
+        "SELECT count(*) FROM journal WHERE stage IN ('rejected', 'duplicate', 'log_fault', 'quarantine_full')",
+        _REFUSALS_MOST,
     ),
     ("logs witnessed", "SELECT count(*) FROM witnessed", 1),
     ("sequence numbers given back", "SELECT count(*) FROM returned", _RETURNED_MOST),

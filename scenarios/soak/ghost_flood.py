@@ -1,4 +1,4 @@
-"""What the ghost asks where somebody sends as much as it can: a named answer, a record, and no harm to others.
+"""What the ghost asks where somebody sends all it can or reads slowly: a named answer, a record, no harm to others.
 
 Latency is virtual: what a line and a disk take, and what waits in front of them. The processor costs nothing here, so
 what is measured is whether anybody has to wait for the flood, and not how fast this machine is.
@@ -22,10 +22,10 @@ _NOTED_EVERY_MS: Final = 60_000  # an agency that is over its quota is put on re
 
 
 class FloodWatch:
-    """Watches one run with floods in its plan.
+    """Watches one run in which somebody asks more of the broker than is its share.
 
     Args:
-        flooders: Who floods.
+        flooders: Who floods, or reads slowly.
         door: Who was answered what.
         limits: What one agency may send.
         calm: Whether nothing else goes wrong, so that the others' latency is the flood's doing.

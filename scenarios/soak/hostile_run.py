@@ -16,7 +16,7 @@ from scenarios.simulated_region import BROKER_DATABASE, node_database
 from scenarios.soak.ghost_evil import EvilWatch, Finding
 from scenarios.soak.ghost_flood import FloodWatch
 from scenarios.soak.hostile_side import HostileSide
-from scenarios.soak.hostility import Flood, Replay
+from scenarios.soak.hostility import Flood, Replay, Slow
 from scenarios.soak.region import Region
 from scenarios.soak.settling import settle
 from scenarios.soak.strangers import Strangers
@@ -48,7 +48,7 @@ class HostileRun:
             ghost.evil = EvilWatch(
                 ghost.reports, side.malice, bundles=ghost.bundles, broke=ghost.broke, saw=ghost.saw, now_ms=now_ms
             )
-        flooders = frozenset(act.agency for act in plan.hostility if isinstance(act, Flood))
+        flooders = frozenset(act.agency for act in plan.hostility if isinstance(act, Flood | Slow))
         if flooders:
             ghost.flood = FloodWatch(
                 flooders,
