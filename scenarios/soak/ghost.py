@@ -259,14 +259,18 @@ class Ghost:
             case "misreleased" if not self._tolerance.refusals:
                 self.broke(ORACLE, f"{agency} got what it may not have of {fields['hid']}: {fields['rule']}")
             case "gap" | "log_fault":
-                # What poisons a line forges no signature: of a log it can only say what cannot be believed.
-                forged = self._tolerance.poisoned and fields.get("fault") in _UNSIGNED_FAULTS
-                # That a log stands still is a suspicion: where nothing passes for half a minute it may be wrong.
-                suspected = fields.get("fault") == "FREEZE"
-                if not (self.losses.noticed(agency, stage) or self._tolerance.lying or forged or suspected):
-                    self.broke(NEVER_BACK, f"{agency} noticed a {stage}, and nothing was put back: {fields}")
+                self._alarmed(agency, stage, fields)
             case "bundle":
                 self._install(agency, fields["version"])
+
+    def _alarmed(self, agency: str, stage: str, fields: dict[str, Any]) -> None:
+        """Take in that a node misses deliveries, or finds a fault in the log: it must not be wrong."""
+        # What poisons a line forges no signature: of a log it can only say what cannot be believed.
+        forged = self._tolerance.poisoned and fields.get("fault") in _UNSIGNED_FAULTS
+        # That a log stands still is a suspicion: where nothing passes for half a minute it may be wrong.
+        suspected = fields.get("fault") == "FREEZE"
+        if not (self.losses.noticed(agency, stage) or self._tolerance.lying or forged or suspected):
+            self.broke(NEVER_BACK, f"{agency} noticed a {stage}, and nothing was put back: {fields}")
 
     def _install(self, owner: str, version: int) -> None:
         before = self._bundles.install(owner, version)

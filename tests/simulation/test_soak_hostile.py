@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -215,10 +215,11 @@ def test_a_flood_is_refused_by_name_put_on_record_and_delays_nobody(how: Any, me
 
 def test_poison_is_refused_and_the_feed_goes_on() -> None:
     """Every form both ways, twenty times, and one of them more often than a node has room for in quarantine."""
+    ends: list[tuple[str, Literal["up", "down"]]] = [(READER, "down"), ("mys-cert", "up"), (AUTHOR, "down")]
     acts = [
         Poison(at_ms=2_000 + 100 * number, agency=agency, direction=direction, form=form, times=20)
         for number, form in enumerate(POISON_FORMS)
-        for agency, direction in ((READER, "down"), ("mys-cert", "up"), (AUTHOR, "down"))
+        for agency, direction in ends
     ]
     # No more at once than a node's queue of frames holds: what is beyond is lost to it, as on any link.
     more = [

@@ -23,7 +23,7 @@ class OverdueUntold(Sound):
         def look(_moment: Moment) -> Looked:
             return Looked(notices=(), next_ms=None, expired=0)
 
-        node._watch.look = look  # type: ignore[method-assign] # that is what planting is
+        node._watch.look = look  # type: ignore[method-assign, assignment] # that is what planting is
 
 
 class WitnessForgets(Sound):
@@ -31,7 +31,7 @@ class WitnessForgets(Sound):
 
     def into_node(self, node: Node) -> None:
         """Plant it in a node."""
-        node.store.witness.held = lambda _origin: None  # type: ignore[method-assign] # that is what planting is
+        node.store.witness.held = lambda _origin: None  # type: ignore[method-assign, assignment] # as above
 
 
 class PoisonUnacked(Sound):
@@ -59,7 +59,7 @@ class EverythingNoted(Sound):
         def always(_received: bytes, **_fields: object) -> Kept:
             return Kept.NEW
 
-        node.store.quarantine.keep = always  # type: ignore[method-assign] # that is what planting is
+        node.store.quarantine.keep = always  # type: ignore[method-assign, assignment] # that is what planting is
 
 
 class ThrottledUnrecorded(Sound):
