@@ -20,7 +20,7 @@ from schemas.errors import LinkError
 from schemas.limits import DELIVERY_WINDOW, FRAME_BYTES_MAX
 from schemas.topics import up_topic
 from tests.samples.embedded_world import EmbeddedWorld
-from tests.samples.mosquitto_world import MosquittoWorld
+from tests.samples.mosquitto_world import mosquitto_by_text
 from tests.samples.recording_router import RecordingRouter
 from tests.samples.simulated_world import SimulatedWorld
 from tests.samples.transport_world import PACKET_BYTES_MAX, A, B, World
@@ -51,7 +51,7 @@ def play(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
         case "embedded":
             return lambda scenario: _really(EmbeddedWorld().running(), scenario)
         case "mosquitto":
-            return lambda scenario: _really(MosquittoWorld(tmp_path).running(), scenario)
+            return lambda scenario: _really(mosquitto_by_text(tmp_path).running(), scenario)
         case _:
             return _in_virtual_time
 
@@ -158,6 +158,21 @@ async def test_frames_that_are_sent_at_once_keep_their_order_too(world: World) -
     async with linked(world, A) as link, asyncio.TaskGroup() as tasks:
         for frame in frames:
             tasks.create_task(link.send(frame), name="send")
+    assert [(A, frame) for frame in frames] == await brought_up(world, A)
+
+
+@on_every_broker
+async def test_sends_beyond_what_may_be_under_way_wait_while_nothing_is_decided(world: World) -> None:
+    """A broker that is left more publishes than it announced ends the link; no sender of ours gets there."""
+    frames = [str(number).encode() for number in range(DELIVERY_WINDOW)]
+    async with linked(world, A) as link, asyncio.TaskGroup() as tasks:
+        if isinstance(world.router, RecordingRouter):
+            world.router.hang()
+        for frame in frames:
+            tasks.create_task(link.send(frame), name="send")
+        await asyncio.sleep(_SOON_S)
+        if isinstance(world.router, RecordingRouter):
+            world.router.go_on()
     assert [(A, frame) for frame in frames] == await brought_up(world, A)
 
 

@@ -16,7 +16,7 @@ from broker.listen import Address
 
 _PORTS_TRIED = 10
 _WITHIN_S = 30
-_LINES_KEPT = 40
+_LINES_KEPT = 400
 
 
 def mosquitto_program() -> str:

@@ -1,13 +1,15 @@
 """Mosquitto under the transport contract, set up by what ``scenarios.mosquitto`` writes; the router is a client."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+import json
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import aiomqtt
 
 from broker.listen import Address
+from scenarios.deployment import BROKER, LINK_FILE, NODES
 from scenarios.enrolment import ROUTER
 from scenarios.mosquitto import (
     ACCESS_FILE,
@@ -22,6 +24,7 @@ from scenarios.mosquitto import (
 )
 from schemas.topics import down_topic, up_topic
 from sealing.entropy import SystemEntropy
+from tests.samples.command_line import at_once
 from tests.samples.lossy_line import LossyLine
 from tests.samples.mosquitto_process import running_mosquitto
 from tests.samples.transport_world import AGENCIES, Capabilities
@@ -86,14 +89,15 @@ class MosquittoWorld:
     """See ``tests.samples.transport_world.MqttWorld``.
 
     Args:
-        folder: Where its files go.
+        write: Writes its files for this port; returns the configuration's path.
+        passwords: In clear, by user.
     """
 
     capabilities = Capabilities(decides=False, tells_of_sessions=False, refuses_aloud=False)
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._passwords = {user: SystemEntropy().take(8).hex() for user in (*AGENCIES, ROUTER)}
+    def __init__(self, write: Callable[[int], Path], passwords: Mapping[str, str]) -> None:
+        self._write = write
+        self._passwords = dict(passwords)
         self._lines = {agency: LossyLine(lambda: self._address) for agency in AGENCIES}
         self._address = Address("", 0)
         self._broker = AsyncExitStack()
@@ -129,21 +133,6 @@ class MosquittoWorld:
         self._address = mosquitto.address
         await self._router.enter_async_context(self.router.running(self._address, self._passwords[ROUTER]))
 
-    def _write(self, port: int) -> Path:
-        entries = {
-            user: password_entry(password, SystemEntropy().take(HASH_SALT_BYTES))
-            for user, password in self._passwords.items()
-        }
-        listener = Listener(address="127.0.0.1", port=port, tls=False)
-        texts = {
-            CONFIGURATION_FILE: configuration_text(listener, folder=str(self._folder)),
-            ACCESS_FILE: access_text(AGENCIES, router=ROUTER),
-            PASSWORDS_FILE: passwords_text(entries),
-        }
-        for name, text in texts.items():
-            (self._folder / name).write_text(text)
-        return self._folder / CONFIGURATION_FILE
-
     @asynccontextmanager
     async def running(self) -> AsyncGenerator["MosquittoWorld", None]:
         """Run Mosquitto, the router's client and the lines while the block runs."""
@@ -156,3 +145,34 @@ class MosquittoWorld:
             finally:
                 await self._router.aclose()
                 await self._broker.aclose()
+
+
+def mosquitto_by_text(folder: Path) -> MosquittoWorld:
+    """Return Mosquitto with passwords of this test alone, its files made of our text."""
+    passwords = {user: SystemEntropy().take(8).hex() for user in (*AGENCIES, ROUTER)}
+
+    def write(port: int) -> Path:
+        entries = {
+            user: password_entry(password, SystemEntropy().take(HASH_SALT_BYTES))
+            for user, password in passwords.items()
+        }
+        listener = Listener(address="127.0.0.1", port=port, tls=False)
+        (folder / CONFIGURATION_FILE).write_text(configuration_text(listener, folder=str(folder)))
+        (folder / ACCESS_FILE).write_text(access_text(AGENCIES, router=ROUTER))
+        (folder / PASSWORDS_FILE).write_text(passwords_text(entries))
+        return folder / CONFIGURATION_FILE
+
+    return MosquittoWorld(write, passwords)
+
+
+def mosquitto_of_region(region: Path, folder: Path) -> MosquittoWorld:
+    """Return Mosquitto as ``sandiwara render`` sets it up for a region that ``sandiwara init`` made."""
+    links = {agency: region / NODES / agency / LINK_FILE for agency in AGENCIES} | {ROUTER: region / BROKER / LINK_FILE}
+    passwords = {user: json.loads(path.read_text())["password"] for user, path in links.items()}
+
+    def write(port: int) -> Path:
+        words = ("render", "mosquitto", region, "--port", str(port), "--out", folder, "--replace")
+        assert at_once(*words).returncode == 0
+        return folder / CONFIGURATION_FILE
+
+    return MosquittoWorld(write, passwords)

@@ -13,7 +13,7 @@ from broker.limits import ServerLimits
 from broker.listen import Address
 from transport.link import Connect
 
-A, B = "sgp-mar", "mys-mar"
+A, B = "mys-mar", "idn-mar"
 AGENCIES = (A, B)
 PACKET_BYTES_MAX = ServerLimits().packet_bytes_max  # Mosquitto is told the same
 
