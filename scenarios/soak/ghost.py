@@ -245,10 +245,8 @@ class Ghost:
                 reports.intended(agency, fields)
             case "released":
                 reports.released(agency, at_ms, fields)
-            case "accepted" | "refused":
+            case "accepted" | "refused" | "expired":
                 reports.verdict(agency, stage, fields)
-            case "expired" if not fields["accepted"]:
-                reports.expired(agency, fields)
             case "verified":
                 if fields["kind"] == "report":
                     reports.taken(agency, fields)

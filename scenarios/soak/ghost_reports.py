@@ -116,7 +116,9 @@ class Reports:
         return bits
 
     def verdict(self, agency: str, stage: str, fields: dict[str, Any]) -> None:
-        """Take in a verdict as its author has it."""
+        """Take in a verdict as its author has it, or that a message came to its end without one."""
+        if stage == "expired" and fields["accepted"]:
+            return
         hid = fields["hid"]
         self.settled.setdefault((agency, hid), []).append(stage)
         known = hid in self.admitted or self._tolerance.lying or BROKER in self._losses.put_back
@@ -124,10 +126,6 @@ class Reports:
             self.broke(NOTHING_LOST, f"{agency} was told that {hid} is accepted; the router has no record of it")
         if stage == "refused" and not (self._tolerance.refusals or self._tolerance.lying):
             self.broke(ORACLE, f"an honest message of {agency} was refused: {fields['code']} {fields['refusals']}")
-
-    def expired(self, author: str, fields: dict[str, Any]) -> None:
-        """Take in that a message came to its end without a verdict: its author sends it no more, and is told."""
-        self.settled.setdefault((author, fields["hid"]), []).append("expired")
 
     def taken(self, reader: str, fields: dict[str, Any]) -> None:
         """Take in what a reader has opened and written down: an effect."""
