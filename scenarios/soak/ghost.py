@@ -128,7 +128,10 @@ class Ghost:
 
     def unexplained(self) -> list[str]:
         """Return what was accepted and has come to no end that anybody could see."""
-        return self.reports.unexplained(self.recalls.asked) if self.evil is None else self.evil.unnoticed()
+        if self.evil is None:
+            return self.reports.unexplained(self.recalls.asked)
+        # Of a report that was taken back no receipt is waited for any more.
+        return [text for text in self.evil.unnoticed() if not any(hid in text for hid in self.recalls.asked)]
 
     def _contradicted(self, _invariant: int, _text: str) -> None:
         """A lying router's log is not asked to be true, but to be found out."""

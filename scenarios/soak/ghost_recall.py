@@ -76,6 +76,8 @@ class Recalls:
 
     def record(self, stage: str, hid: str, agency: str, value: Any) -> None:
         """Take in a record of the router: of a recall, or of anything that must not have been recalled."""
+        if self._tolerance.lying:
+            return  # what the router does about recalls is for its readers to withstand
         if stage == "admitted":
             kind, ref, *_ = value
             if kind == "recall":
@@ -130,6 +132,8 @@ class Recalls:
     def unexplained(self, databases: Mapping[str, sqlite3.Connection]) -> list[str]:
         """Return what a recall has not reached, or has left without a word; databases are given by owner."""
         missing: list[str] = []
+        if self._tolerance.lying:
+            return missing  # its authors are told of the receipts that do not come
         for hid, asked in self.asked.items():
             carried_out = [item for item in asked if self._is_accepted(item, hid)]
             for reader in sorted({reader for item in carried_out for reader in item.readers}):
