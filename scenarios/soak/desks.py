@@ -123,13 +123,14 @@ class Desks:
         hid, node = self._hids.get(recall.message), self._region.nodes[author].node
         if hid is None or node is None:
             return
+        before = hid.hex() in self._ghost.recalls.asked
         try:
             released = await node.recall(hid, _WHY)
         except SealError:
             self._ghost.saw("recalled too early")
             return
         if released.hid is not None:
-            self._ghost.saw("recalled" if hid.hex() not in self._ghost.recalls.asked else "recalled again")
+            self._ghost.saw("recalled again" if before else "recalled")
             recalled.append(True)
 
     async def _change_keys(self, agency: str) -> None:
