@@ -7,7 +7,7 @@ nothing at all, since nothing of it ever arrived.
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 from sealing.primitives import digest
@@ -56,13 +56,26 @@ class Journal:
         self._sql.executemany("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)", self._unwritten)
         self._unwritten.clear()
 
-    def entries(self, *, after: int = 0) -> Iterator[Entry]:
-        """Return every entry above a number, oldest first."""
+    @property
+    def number(self) -> int:
+        """The number of the last entry."""
+        return self._number
+
+    def entries(self, *, after: int = 0, stages: Collection[str] = ()) -> Iterator[Entry]:
+        """Return every entry above a number, oldest first; where stages are named, those alone."""
+        chosen = f" AND stage IN ({', '.join('?' * len(stages))})" if stages else ""
         rows = self._sql.execute(
-            "SELECT number, at_ms, machine_ms, stage, fields FROM journal WHERE number > ? ORDER BY number", (after,)
+            "SELECT number, at_ms, machine_ms, stage, fields FROM journal"  # noqa: S608 - as many marks as there are stages
+            f" WHERE number > ?{chosen} ORDER BY number",
+            (after, *stages),
         )
         for number, at_ms, machine_ms, stage, text in rows:
             yield Entry(number, at_ms, machine_ms, stage, json.loads(text))
+
+    def field(self, stage: str, name: str) -> Iterator[Any]:
+        """Return one field of every entry of a stage, oldest first; the rest of a long journal is not read out."""
+        query = "SELECT json_extract(fields, ?) FROM journal WHERE stage = ? ORDER BY number"
+        return (found for (found,) in self._sql.execute(query, (f"$.{name}", stage)))
 
     def chains(self) -> list[bytes]:
         """Return the chain's value after each entry, oldest first: what an auditor computes anew."""

@@ -4,6 +4,7 @@ Runs where the node's database is used. A report counts as told once its "opened
 and was not shown before a crash is shown after it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -44,8 +45,13 @@ class Happenings:
 
     def begin(self) -> list[Happening]:
         """Pass over what was told in earlier runs; returns the reports that were not."""
+        journal = self._store.journal
+        self._after = journal.number
+        # Of a journal of years, no more than names is kept.
+        self._reports.update(journal.field("released", "hid"))
+        self._note_causes(journal.field("intended", "cause"))
         unread: dict[str, list[Entry]] = {}
-        for entry in self._new_entries():
+        for entry in journal.entries(stages=("verified", "opened", "recalled")):
             match entry.stage:
                 case "verified":
                     unread.setdefault(entry.fields["hid"], []).append(entry)
@@ -80,10 +86,12 @@ class Happenings:
         for entry in entries:
             if entry.stage == "released":
                 self._reports.add(entry.fields["hid"])
-            cause = entry.fields.get("cause")
-            if entry.stage == "intended" and isinstance(cause, str) and cause.startswith(CAUSE):
-                self.causes.add(cause)
+            if entry.stage == "intended":
+                self._note_causes([entry.fields.get("cause")])
         return entries
+
+    def _note_causes(self, causes: Iterable[Any]) -> None:
+        self.causes.update(cause for cause in causes if isinstance(cause, str) and cause.startswith(CAUSE))
 
     def _follow(self, entry: Entry) -> None:
         sent = self.sent.get(entry.fields.get("hid") or "")
