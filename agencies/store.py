@@ -4,7 +4,6 @@ One SQLite file, one connection; every method runs on one thread at a time. What
 in a committed transaction.
 """
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +20,7 @@ from schemas.label import Label, read_label
 from schemas.limits import RECEIPT_ITEMS_MAX, REPLAY_WINDOW_MESSAGES
 from schemas.workflow import ReceiptItem
 from sealing.opening import Content, OpenedPortion, read_content
-from transport.disk import Database, open_database
+from transport.disk import Database, open_database, tables_of
 
 APPLICATION_ID: Final = 0x53574E31  # "SWN1"
 SCHEMA_VERSION: Final = 3
@@ -108,7 +107,11 @@ class NodeStore(Outbox):
             StoreError: If the file is in use, damaged, or not this agency's.
         """
         database = disk(
-            path, application_id=APPLICATION_ID, version=SCHEMA_VERSION, owner=agency, create=_create_tables
+            path,
+            application_id=APPLICATION_ID,
+            version=SCHEMA_VERSION,
+            owner=agency,
+            create=tables_of(_TABLES + WITNESS_TABLE + QUARANTINE_TABLE),
         )
         return cls(database, agency=agency)
 
@@ -380,9 +383,3 @@ class NodeStore(Outbox):
                 (hid, reader, status, bits, at),
             ).fetchone()
         )
-
-
-def _create_tables(connection: sqlite3.Connection) -> None:
-    for statement in (_TABLES + WITNESS_TABLE + QUARANTINE_TABLE).split(";\n"):
-        if statement.strip():
-            connection.execute(statement)

@@ -4,7 +4,6 @@ One SQLite file, one connection, one thread. Queue rows and records of a decisio
 as the message, so "accepted" is true of all of it or of nothing; so are the leaves of the provable log.
 """
 
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +22,7 @@ from schemas.frames import VerdictMessage
 from schemas.label import PRECEDENCE_RANK
 from schemas.limits import ENVELOPE_BYTES_MAX
 from sealing.keys import SignPair
-from transport.disk import Database, open_database
+from transport.disk import Database, open_database, tables_of
 
 APPLICATION_ID: Final = 0x53575231  # "SWR1"
 SCHEMA_VERSION: Final = 3
@@ -108,7 +107,7 @@ class Store:
             application_id=APPLICATION_ID,
             version=SCHEMA_VERSION,
             owner=router,
-            create=_create_tables,
+            create=tables_of(_TABLES + RECALL_TABLE + LOG_TABLES),
         )
         return cls(database)
 
@@ -422,12 +421,6 @@ class Store:
             for table in ("chunk", "portion", "release", "reader", "message"):
                 self._sql.execute(f"DELETE FROM {table} WHERE hid = ?", (hid,))  # noqa: S608 - five constants
         return len(expired)
-
-
-def _create_tables(connection: sqlite3.Connection) -> None:
-    for statement in (_TABLES + RECALL_TABLE + LOG_TABLES).split(";\n"):
-        if statement.strip():
-            connection.execute(statement)
 
 
 def read_wrap(packed: bytes) -> Wrap:

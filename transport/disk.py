@@ -128,6 +128,18 @@ def open_database(
     return Database(connection, path, lock)
 
 
+def tables_of(statements: str) -> Callable[[sqlite3.Connection], None]:
+    """Return what makes tables: one statement after the other, each ended by a semicolon at the end of its line."""
+
+    def create(connection: sqlite3.Connection) -> None:
+        # Not by ``executescript``, which would end the transaction in which the file is made.
+        for statement in statements.split(";\n"):
+            if statement.strip():
+                connection.execute(statement)
+
+    return create
+
+
 def check_file(path: Path, *, application_id: int, version: int, owner: str) -> None:
     """Prove a database file before anything may write to it: one that is refused stays as it was, to the byte.
 
