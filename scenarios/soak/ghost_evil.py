@@ -70,6 +70,7 @@ class EvilWatch:
         self._saw = saw
         self._now_ms = now_ms
         self._overdue: set[tuple[str, str, str]] = set()  # author, message, reader
+        self._receipted: set[tuple[str, str, str]] = set()
         self._log_faults: dict[str, int] = {}  # by witness, when it first put one down
         self._rejections: Counter[str] = Counter()  # by reader
         self._delivered: Counter[tuple[str, str]] = Counter()  # message and reader, as the router's record has it
@@ -90,6 +91,9 @@ class EvilWatch:
                 self._saw("noticed by its reader")
             case "duplicate":
                 self._saw("noticed as a duplicate")
+            case "receipt":
+                # Whichever: who has opened a message has received it.
+                self._receipted.add((agency, fields["hid"], fields["reader"]))
             case "refused":
                 self._refused.add(fields["hid"])
             case _:
@@ -118,7 +122,7 @@ class EvilWatch:
             for reader in dict.fromkeys(reader for audience in sent.audiences for reader in audience):
                 if reader in struck:
                     continue
-                if (sent.author, hid, reader) not in reports.receipts | self._overdue:
+                if (sent.author, hid, reader) not in self._receipted | self._overdue:
                     found.append(f"{sent.author} has no receipt of {reader} for {hid}, and has not been told so")
         return found
 

@@ -57,16 +57,19 @@ class FloodWatch:
         self._broke = broke
         self._saw = saw
         self._now_ms = now_ms
-        self._released_ms: dict[str, int] = {}
+        self._released_ms: dict[tuple[str, str], int] = {}  # by message and reader
         self._latencies: list[int] = []
         self._noted: Counter[str] = Counter()
 
     def journal(self, agency: str, stage: str, fields: dict[str, Any]) -> None:
         """See an entry of a node's journal."""
-        if stage == "released" and agency not in self._flooders:
-            self._released_ms.setdefault(fields["hid"], self._now_ms())
-        elif stage == "verified" and fields["hid"] in self._released_ms and agency not in self._flooders:
-            self._latencies.append(self._now_ms() - self._released_ms[fields["hid"]])
+        if agency in self._flooders:
+            return
+        if stage == "released":
+            # Given to further readers later, it is their wait that counts from then on.
+            self._released_ms |= {(fields["hid"], reader): self._now_ms() for reader in fields["audience"]}
+        elif stage == "verified" and (fields["hid"], agency) in self._released_ms:
+            self._latencies.append(self._now_ms() - self._released_ms[fields["hid"], agency])
 
     def record(self, stage: str, agency: str, value: Any) -> None:
         """See a record of the router."""
