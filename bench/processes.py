@@ -18,6 +18,7 @@ from bench.measure import peak_mib, processor_s, resident_mib
 from bench.stage import ROUTER, Stage
 from broker.application import Attachment, Credentials, Publication
 from broker.core import Identity, RouterCore
+from broker.listen import server_tls_context
 from broker.quota import QuotaLimits, Quotas
 from broker.router import Router
 from broker.server import MqttServer
@@ -68,10 +69,12 @@ class FanOut:
 
 
 @asynccontextmanager
-async def _fan_out(cut_bytes: int) -> AsyncGenerator[tuple[int, Served], None]:
+async def _fan_out(cut_bytes: int, tls: Path | None = None) -> AsyncGenerator[tuple[int, Served], None]:
     server = MqttServer(FanOut(cut_bytes))
-    async with server.listening(HOST, 0) as address:
-        yield address.port, lambda: {"agencies": len(server.agencies)}
+    files = None if tls is None else (tls / "broker.pem", tls / "broker.key", tls / "authority.pem")
+    context = None if files is None else server_tls_context(*files)
+    async with server.listening(HOST, 0, tls=context) as address:
+        yield address.port, lambda: {"agencies": len(server.agencies), "connections": server.connections}
 
 
 @asynccontextmanager
@@ -122,8 +125,8 @@ def _run_broker(pipe: Connection, stage: Stage, folder: Path) -> None:
     asyncio.run(_serve(pipe, _broker(stage, folder)))
 
 
-def _run_fan_out(pipe: Connection, cut_bytes: int) -> None:
-    asyncio.run(_serve(pipe, _fan_out(cut_bytes)))
+def _run_fan_out(pipe: Connection, cut_bytes: int, tls: Path | None) -> None:
+    asyncio.run(_serve(pipe, _fan_out(cut_bytes, tls)))
 
 
 class BrokerProcess:
@@ -170,9 +173,9 @@ def broker_process(stage: Stage, folder: Path) -> Iterator[BrokerProcess]:
 
 
 @contextmanager
-def fan_out_process(cut_bytes: int) -> Iterator[BrokerProcess]:
-    """Run the same MQTT server with nothing behind it in a process of its own."""
-    with _process(_run_fan_out, cut_bytes) as broker:
+def fan_out_process(cut_bytes: int, *, tls: Path | None = None) -> Iterator[BrokerProcess]:
+    """Run the same MQTT server with nothing behind it in a process of its own; ``tls`` is a folder of its PEM files."""
+    with _process(_run_fan_out, cut_bytes, tls) as broker:
         yield broker
 
 

@@ -21,7 +21,6 @@ from broker.events import (
 from broker.fields import Reason
 from broker.incoming import Ticket
 from broker.limits import ServerLimits
-from broker.listen import shrink_read_buffer
 from broker.outgoing import DELIVERY_OVERHEAD_BYTES
 from broker.session import Session
 
@@ -169,7 +168,6 @@ class Connection(asyncio.Protocol):
         """Take the transport, after a TLS handshake if there is one."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        shrink_read_buffer(transport)
         transport.set_write_buffer_limits(high=min(_TRANSPORT_BYTES_HIGH, self._limits.send_bytes_max // 4))
         self._advance()
 

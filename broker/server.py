@@ -19,13 +19,14 @@ from broker.events import Ended, LoginAsked
 from broker.fields import Reason
 from broker.incoming import Ticket
 from broker.limits import ServerLimits
-from broker.listen import Address, certificate_name, open_listener
+from broker.listen import Address, certificate_name, keep_read_buffers_small, open_listener
 from schemas.topics import is_agency_id
 
 log = logging.getLogger(__name__)
 
-# Links accepted before the others have their turn; asyncio's own servers take as many as their backlog.
-_ACCEPTS_PER_TURN: Final = 64
+# Links accepted before the others have their turn. A TLS login takes some six turns, and in a flood no more than
+# ``strangers_max`` may be accepted meanwhile, or else it is displaced before it has logged in.
+_ACCEPTS_PER_TURN: Final = 8
 
 
 class MqttServer:
@@ -81,6 +82,8 @@ class MqttServer:
             ListenError: If the address cannot be listened on, or must not be.
         """
         listener, address = open_listener(host, port, tls=tls)
+        if tls is not None:
+            keep_read_buffers_small()
         with listener:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks

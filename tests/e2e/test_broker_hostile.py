@@ -198,11 +198,13 @@ async def test_who_has_a_certificate_and_no_manners_learns_no_more(tls_files: Pa
         await assert_serves(address, theirs)
 
 
+# Short, so that the server has read all of it when it closes: a TLS link that is closed with bytes unread is reset, and
+# the reset may overtake the last packet.
 AFTER_LOGIN = {
     "connect twice": (connect(), Reason.PROTOCOL_ERROR),
-    "giant remaining length": (b"\x32\xff\xff\xff\x7f" + bytes(100_000), Reason.PACKET_TOO_LARGE),
+    "giant remaining length": (b"\x32\xff\xff\xff\x7f" + bytes(1_000), Reason.PACKET_TOO_LARGE),
     "misspelt length": (b"\x32\x80\x80\x80\x80", Reason.MALFORMED_PACKET),
-    "garbage": (b"\xff" * 100_000, Reason.MALFORMED_PACKET),
+    "garbage": (b"\xff" * 1_000, Reason.MALFORMED_PACKET),
     "silence": (b"", None),
     "half a publish": (publish(bytes(1_000))[:-1], None),
 }
@@ -212,7 +214,7 @@ AFTER_LOGIN = {
 async def test_an_agency_without_manners_is_told_why(contexts: Contexts, attack: bytes, reason: Reason | None) -> None:
     """A half-open link is found by its silence: 1.5 times the keep-alive, here of the shortest that there is."""
     ours, theirs = contexts
-    limits = ServerLimits(keep_alive_s_max=1, linger_ms_max=200, sweep_ms=50)
+    limits = ServerLimits(keep_alive_s_max=1, sweep_ms=50)
     async with served(limits, tls=ours) as (server, address):
         answer = await exchange(address, connect(), attack, tls=theirs)
         assert CONNACK == answer[0]

@@ -10,8 +10,11 @@ import hashlib
 import json
 import subprocess
 import sys
+import time
+import tracemalloc
 from pathlib import Path
 
+from tests.fuzz.amplifiers import AMPLIFIERS
 from tests.fuzz.loop import Outcome, fuzz
 from tests.fuzz.targets import TARGETS
 
@@ -24,6 +27,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--engine", choices=("own", "atheris"), default="own")
     parser.add_argument("--out", type=Path, default=Path("out/fuzz"), help="where finds are written")
     parser.add_argument("--input", type=Path, help="run this file through the one target that is given, and end")
+    parser.add_argument("--largest", action="store_true", help="show what the largest inputs cost, and end")
     return parser.parse_args()
 
 
@@ -47,12 +51,35 @@ def _report(outcome: Outcome, folder: Path) -> None:
     print(json.dumps(line), flush=True)  # noqa: T201 -- a command's output
 
 
+def _show_largest(names: list[str]) -> None:
+    """Print for each kind of largest input how long its refusal takes, and the most memory it holds meanwhile."""
+    for name in (each for each in names if each in AMPLIFIERS):
+        target = TARGETS[name]
+        target.run(target.samples()[0])
+        for kind, received in AMPLIFIERS[name]().items():
+            begin = time.perf_counter()
+            passed = target.run(received)
+            took_ms = (time.perf_counter() - begin) * 1_000
+            tracemalloc.start()
+            target.run(received)
+            _now, peak_bytes = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            line = {
+                "target": name, "kind": kind, "bytes": len(received), "passed": passed, "ms": round(took_ms, 1),
+                "peak_mib": round(peak_bytes / 1024**2, 1),
+            }  # fmt: skip
+            print(json.dumps(line), flush=True)  # noqa: T201 -- a command's output
+
+
 def main() -> int:
     """Run the command; 1 if anything was found."""
     arguments = _arguments()
     names: list[str] = arguments.target or list(TARGETS)
     if arguments.input is not None:
         return 0 if TARGETS[names[0]].run(arguments.input.read_bytes()) else 1
+    if arguments.largest:
+        _show_largest(names)
+        return 0
     share_s = arguments.seconds / len(names)
     if arguments.engine == "atheris":
         # LibFuzzer ends its process, so each target has one.

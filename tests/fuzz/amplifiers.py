@@ -1,7 +1,7 @@
 """Inputs of the largest size that is read, each made so that a careless reader spends much more than it was given.
 
-Frames and files of a mebibyte: what they cost in memory and time is measured by ``bench/hostile_bytes.py``, and the
-memory is bounded by a test.
+What they cost in memory and time is shown by ``python -m tests.fuzz --largest``; for what others send, the memory is
+bounded by a test.
 """
 
 from collections.abc import Callable, Mapping

@@ -84,7 +84,7 @@ def test_no_prefix_of_honest_bytes_is_met_unprepared(name: str) -> None:
             target.run(sample[:length])
 
 
-# What others send, without asking; a user's own files are larger and slower to read, and bench/hostile.py has them.
+# What others send, without asking; a user's own files are larger and slower to read, and --largest shows them.
 SENT = ("frame-up", "frame-down", "envelope", "delivery", "content", "bundle", "note", "root", "key-file", "settings")
 
 

@@ -8,7 +8,18 @@ from pathlib import Path
 import pytest
 
 BENCH = Path(__file__).parents[2] / "bench"
-QUESTIONS = ("backlog", "codec", "idle", "peers", "policy_audience", "router", "seal_open", "start", "whole_path")
+QUESTIONS = (
+    "backlog",
+    "codec",
+    "hostile",
+    "idle",
+    "peers",
+    "policy_audience",
+    "router",
+    "seal_open",
+    "start",
+    "whole_path",
+)
 SHARED = ("measure", "processes", "stage")
 
 
