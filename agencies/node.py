@@ -34,7 +34,7 @@ from schemas.frames import (
     gather_frames,
     read_down_frame,
 )
-from schemas.limits import BOX_EPOCH_OVERLAP_MS, DELIVERY_WINDOW, RECEIPT_DUE_MS, RECEIPT_GATHER_MS
+from schemas.limits import BOX_EPOCH_OVERLAP_MS, DELIVERY_WINDOW, HEARTBEAT_MS, RECEIPT_DUE_MS, RECEIPT_GATHER_MS
 from sealing.directory import announce
 from sealing.entropy import Entropy
 from sealing.keyfile import KeyRing
@@ -59,7 +59,7 @@ class NodeTimings:
     retry_least_s: float = 0.05
     retry_most_s: float = 5.0
     receipt_gather_s: float = RECEIPT_GATHER_MS / 1000
-    heartbeat_s: float = 30.0
+    heartbeat_s: float = HEARTBEAT_MS / 1000
     receipts_look_s: float = 10.0  # how often overdue receipts are looked for; a look at none costs nothing
     receipt_due_ms: Mapping[str, int] = field(default_factory=lambda: RECEIPT_DUE_MS)  # by precedence
 

@@ -2,7 +2,7 @@
 
 Our own server is the broker and knows who connects, and its PUBACK is a decision. Behind another broker neither holds:
 what the router learns is which topic a frame came on, and what a PUBACK means is the broker's affair. So sessions are
-what the frames say (broker/foreign_link.py), and what is promised less stands in docs/adr/0010.
+what the frames say (broker/foreign_link.py), and what is promised less stands in docs/adr/0011.
 """
 
 import asyncio

@@ -16,7 +16,7 @@ from broker.foreign_session import ForeignSession
 from broker.service import BrokerService
 from schemas.errors import RemoteError
 from schemas.frames import Ack, Hail, Heartbeat, Hello, UpMessage, write_frame
-from schemas.limits import FRAME_BYTES_MAX
+from schemas.limits import FRAME_BYTES_MAX, SILENCE_MS
 from schemas.topics import down_topic, up_topic
 from transport.clock import Clock
 from transport.router_link import Passing, Received, RouterLink
@@ -41,8 +41,8 @@ class ForeignLimits:
     send_bytes_max: int = 2 * FRAME_BYTES_MAX + 8 * 1024
     # Hails that the broker has not taken yet; a region of a thousand so says hello in waves. Answer: the others wait.
     hails_at_once: int = 32
-    # Three heartbeats of 30 s, and what a slow link adds. Answer: the session is over, its deliveries stay queued.
-    silence_ms: int = 100_000
+    # Answer: the session is over, its deliveries stay queued.
+    silence_ms: int = SILENCE_MS
     # An agency that is hailed and lives answers within a round trip; one that does not may have been cut off.
     hail_again_ms: int = 10_000
     # Time for a quota to fill again and for a disk to be made room on, before all is said anew.

@@ -46,6 +46,8 @@ BOX_EPOCH_MS: Final = 7 * 24 * 3_600_000  # one week
 BOX_EPOCH_OVERLAP_MS: Final = 24 * 3_600_000  # the old key still opens for this long
 RECEIPT_ITEMS_MAX: Final = 64  # receipts gathered into one message
 RECEIPT_GATHER_MS: Final = 1_000
+HEARTBEAT_MS: Final = 30_000  # what NAT gateways keep a silent link for at least
+SILENCE_MS: Final = 100_000  # three heartbeats, and what a slow link adds
 # By precedence, how long an author waits for a reader's receipt before it is called overdue: the speed of service that
 # military message handling promises from writer to reader (ACP 121), and so what those who chose the word count on.
 RECEIPT_DUE_MS: Final[Mapping[str, int]] = MappingProxyType(

@@ -107,6 +107,8 @@ class Wire:
         self.end_at: set[int] = set()  # the passings, counted over all links, at which a link ends
         self.lost: Callable[[str, DownMessage], bool] = lambda _agency, _message: False
         self.closed: set[str] = set()  # agencies that find no link
+        self.deaf = False  # a broker between takes what is sent, and no router is there
+        self.unheard = 0
 
     def connect(self, agency: str) -> Callable[[], Any]:
         @asynccontextmanager
@@ -137,6 +139,9 @@ class Wire:
 
     def taken(self, link: FakeLink, frame: bytes) -> None:
         messages = read_up_frame(frame)
+        if self.deaf:
+            self.unheard += 1
+            return
         self.up += [(link.agency, message) for message in messages]
         self.follow(
             self.router.router.handle([FrameArrived(agency=link.agency, messages=messages)], now_ms=self.router.now_ms)

@@ -19,6 +19,7 @@ from schemas.frames import (
     Delivery,
     DownMessage,
     EnvelopeMessage,
+    Hail,
     Heartbeat,
     Hello,
     Lookup,
@@ -265,6 +266,32 @@ async def test_the_outbox_is_sent_again_until_its_verdict_comes(tmp_path: Path) 
         assert 1 == len(set(sent))
         assert lost[0] == lost[1]
         assert ["one"] == region.titles("bravo")
+
+
+async def test_a_hailed_node_says_all_anew_on_the_link_that_there_is(tmp_path: Path) -> None:
+    """A router behind another broker is restarted and no link ends: what was said to the one before is lost."""
+    async with small_region(tmp_path, "alpha", "bravo") as region:
+        assert () == await region.nodes["alpha"].look_up(["bravo"])
+        heard, region.wire.deaf = len(region.wire.up), True
+        await region.nodes["alpha"].release(draft("one", "bravo"))
+        await until(lambda: region.wire.unheard)
+        region.router.restart()
+        region.wire.deaf = False
+        for link in list(region.wire.links.values()):
+            # However many hails wait to be taken, one hello answers them.
+            link.arriving.put_nowait(write_frame((Hail("hail"), Hail("hail"))))
+        await region.settle()
+
+        anew = [message for agency, message in region.wire.up[heard:] if agency == "alpha"]
+        hello, envelope = (
+            [place for place, message in enumerate(anew) if isinstance(message, kind)]
+            for kind in (Hello, EnvelopeMessage)
+        )
+        assert isinstance(anew[0], Announcement)
+        assert 1 == len(hello)
+        assert hello[0] < envelope[0]
+        assert ["one"] == region.titles("bravo")
+        assert 1 == len([row for row in region.router.records("admitted") if row.agency == "alpha"])
 
 
 async def test_a_release_while_there_is_no_link_goes_out_when_there_is_one(tmp_path: Path) -> None:
