@@ -16,6 +16,9 @@ EXPECTED: Final = (
     "node rejected FUTURE", "node rejected STALE", "node superseded", "node verified", "put back the broker",
     "put back the node", "recall carried out", "recalled", "recalled again", "recalled too early",
     "refused a file of another", "revoked", "router cancelled", "router refused",
+    "evil misrouted", "evil replayed", "hostile flood", "hostile poison", "hostile slow",
+    "latency of others measured", "noticed as a duplicate", "noticed by its reader", "noticed overdue",
+    "noticed split view", "throttled", "throttled, on record",
 )  # fmt: skip
 
 

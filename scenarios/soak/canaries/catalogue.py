@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from scenarios.soak.canaries import nodes, router
+from scenarios.soak.canaries import blind, nodes, router
 from scenarios.soak.canaries.sound import Sound
 
 
@@ -43,4 +43,8 @@ CANARIES: Final[dict[str, Planted]] = {
     "recall forgotten": Planted(make=router.RecallForgotten, seeds_most=60),
     "cut of everything": Planted(make=router.CutOfEverything, seeds_most=60),
     "bundle forgotten": Planted(make=router.BundleForgotten, seeds_most=60),
+    "overdue untold": Planted(make=blind.OverdueUntold, seeds_most=150),
+    "witness forgets": Planted(make=blind.WitnessForgets, seeds_most=300),
+    "poison un-acked": Planted(make=blind.PoisonUnacked, seeds_most=400),
+    "throttled unrecorded": Planted(make=blind.ThrottledUnrecorded, seeds_most=60),
 }
