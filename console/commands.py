@@ -80,6 +80,13 @@ def _add_policy(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_marks(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("pack", metavar="PACK", help="whose community: a shipped pack by name, or a path")
+    parser.add_argument("--state", metavar="STATE", help="whose marks, three letters (default: all)")
+    parser.add_argument("--mark", metavar="MARK", help="what this mark of the state becomes elsewhere")
+    parser.add_argument("--to", action="append", default=[], metavar="STATE", help="only there (default: everywhere)")
+
+
 def _add_tearline(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="the report, a YAML or JSON file as 'send' takes it")
     parser.add_argument("--as", dest="sender", metavar="AGENCY", required=True, help="the agency that would send it")
@@ -257,6 +264,18 @@ _COMMANDS: Final = (
         examples=("sandiwara log region-a", "sandiwara log region-a --hid 3fa9 --json"),
         module="console.log",
         add_arguments=add_log,
+    ),
+    Command(
+        name="marks",
+        summary="show what national markings come to, from state to state",
+        description="How a community maps the marks of its members onto the levels of the exercise, and what a\n"
+        "mark of one state becomes in another. Ends with 1 if it loses some of its meaning on the way.",
+        examples=(
+            "sandiwara marks region",
+            "sandiwara marks region --state MYS --mark SULIT --to IDN",
+        ),
+        module="console.marks",
+        add_arguments=_add_marks,
     ),
     Command(
         name="tearline",

@@ -20,7 +20,7 @@ from typing import Final, assert_never
 
 from policy.community import Community
 from scenarios.fields import Fields
-from scenarios.pack_community import CommunityNames
+from scenarios.pack_community import CommunityNames, names_of_marks
 from scenarios.pack_rules import read_label_fields
 from scenarios.problems import FILE_BYTES_MAX, PROBLEMS_SHOWN_MAX, Mark, PackError, PackTextError, Problems
 from scenarios.text_yaml import ListNode, MapNode, Node, TextNode, decode_text, read_yaml
@@ -33,7 +33,7 @@ from schemas.report import Indicator, Passage, Portion, PortionContent
 _LABEL_FIELDS: Final = frozenset(
     {
         "tlp", "level", "topic", "compartments", "mechanisms", "rel", "not", "caveats", "affected", "precedence",
-        "not_before",
+        "not_before", "marks",
     }
 )  # fmt: skip
 _SHARED_FIELDS: Final = _LABEL_FIELDS | {"title", "language"}
@@ -207,4 +207,5 @@ def _names_of(bundle: Bundle) -> CommunityNames:
         levels=bundle.levels,
         compartments=bundle.compartments,
         mechanisms=[mechanism.mechanism for mechanism in bundle.mechanisms],
+        marks=names_of_marks(bundle.marks),
     )

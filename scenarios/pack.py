@@ -15,6 +15,7 @@ from scenarios.model import MeasureKind, Order, Pack, PackHeader, Participant
 from scenarios.msel_table import take_msel_table
 from scenarios.pack_community import (
     CommunityNames,
+    names_of_marks,
     read_groups,
     read_levels,
     read_links,
@@ -32,6 +33,7 @@ from scenarios.placeholder_community import check_community
 from scenarios.problems import Mark, PackError, Problems
 from scenarios.text_yaml import shorten
 from scenarios.values import datetime_ms, read_datetime, read_duration_ms, read_number
+from schemas.bundle import NationalMark
 from schemas.errors import InputError
 
 PACK_FORMAT: Final = "1"
@@ -117,7 +119,8 @@ class _Assembly:
         participants = read_participants(self.entries["participants"], self.parts, levels, compartments)
         if not participants:
             self._missing("participants", "name at least two agencies")
-        names = self._names(participants, levels, compartments)
+        marks = read_marks(self.entries["marks"], levels)
+        names = self._names(participants, levels, compartments, marks)
         labels = read_labels(self.entries["labels"], names, start_ms)
         known = self._known_ids()
         context = ContentContext(
@@ -142,7 +145,7 @@ class _Assembly:
             groups=read_groups(self.entries["groups"], names),
             mechanisms=read_mechanisms(self.entries["mechanisms"], names),
             rules=read_rules(self.entries["rules"], names),
-            marks=read_marks(self.entries["marks"], levels),
+            marks=marks,
             participants=participants,
             links=read_links(self.entries["links"]),
             labels=labels,
@@ -203,7 +206,11 @@ class _Assembly:
         return start, start_text, duration_ms, hot_wash_ms
 
     def _names(
-        self, participants: tuple[Participant, ...], levels: tuple[str, ...], compartments: tuple[str, ...]
+        self,
+        participants: tuple[Participant, ...],
+        levels: tuple[str, ...],
+        compartments: tuple[str, ...],
+        marks: tuple[NationalMark, ...],
     ) -> CommunityNames:
         return CommunityNames(
             agencies=self.ids("participants"),
@@ -212,6 +219,7 @@ class _Assembly:
             levels=levels,
             compartments=compartments,
             mechanisms=self.ids("mechanisms"),
+            marks=names_of_marks(marks),
         )
 
     def _known_ids(self) -> KnownIds:

@@ -5,7 +5,7 @@ level would silently match nothing, and in a forbidding rule that is a leak.
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, get_args
 
@@ -51,11 +51,17 @@ class CommunityNames:
     levels: tuple[str, ...]
     compartments: Collection[str]
     mechanisms: Collection[str]
+    marks: Mapping[str, str]  # a national mark with its state in front, such as "MYS SULIT", and its level
 
     @property
     def subjects(self) -> set[str]:
         """Whatever may stand in a REL TO."""
         return {*self.agencies, *self.states, *self.groups}
+
+
+def names_of_marks(marks: Iterable[NationalMark]) -> dict[str, str]:
+    """Return national marks as labels name them, with their levels."""
+    return {f"{item.state} {item.mark}": item.level for item in marks}
 
 
 def read_levels(parts: Parts) -> tuple[str, ...]:

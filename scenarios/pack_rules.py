@@ -140,7 +140,7 @@ def read_label_fields(fields: Fields, names: CommunityNames, start_ms: int) -> L
     """Read one label; lists come out sorted, as a signed label has them."""
     label = Label(
         tlp=cast("Tlp", fields.read("tlp", _read_tlp, "RED")),
-        level=fields.one_of("level", names.levels, noun="level") or names.levels[0],
+        level=_read_level(fields, names),
         topic=fields.required_text("topic"),
         compartments=tuple(sorted(fields.words("compartments", names.compartments, noun="compartment of the pack"))),
         mechanisms=tuple(sorted(fields.words("mechanisms", names.mechanisms, noun="mechanism of the pack"))),
@@ -160,6 +160,20 @@ def read_label_fields(fields: Fields, names: CommunityNames, start_ms: int) -> L
         part = str(first["loc"][0]) if first["loc"] else "label"
         fields.problems.add(fields.mark_of(part), "value", f"the {part} of {fields.what} is misspelt: {first['msg']}")
     return label
+
+
+def _read_level(fields: Fields, names: CommunityNames) -> str:
+    """Read the level, or what national marks come to: the highest counts, and none lowers what is written beside."""
+    level = fields.one_of("level", names.levels, noun="level")
+    marks = fields.words("marks", names.marks, noun="national mark with its state in front, such as 'MYS SULIT'")
+    highest = max((names.marks[mark] for mark in marks), key=names.levels.index, default=names.levels[0])
+    if level is not None and marks and names.levels.index(level) < names.levels.index(highest):
+        fields.problems.add(
+            fields.mark_of("level"), "value", f"the level {level} is below what the marks come to",
+            f"write {highest}, or leave the level out",
+        )  # fmt: skip
+        return highest
+    return level or highest
 
 
 def _read_tlp(text: str) -> str:
