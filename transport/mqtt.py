@@ -132,11 +132,11 @@ def _what_to_check(error: aiomqtt.MqttError) -> str:
 class _HeedingClient(aiomqtt.Client):
     """aiomqtt's client, mended in two places at which a node could wait for what never comes."""
 
-    async def _wait_for(self, fut: Awaitable[T], timeout: float | None) -> T:  # noqa: ASYNC109 - aiomqtt's own
+    async def _wait_for(self, fut: Awaitable[T], **asked: float | None) -> T:  # type: ignore[override] # as it is called
         # ``asyncio.wait_for`` before Python 3.12 forgets a cancellation that comes in one turn of the loop with the
         # answer: a node that was told to end, or whose link had ended, would go on as if nothing had happened.
         try:
-            async with asyncio.timeout(self.timeout if timeout is None else timeout):
+            async with asyncio.timeout(asked.get("timeout") or self.timeout):
                 return await fut
         except TimeoutError as error:
             msg = "Operation timed out"

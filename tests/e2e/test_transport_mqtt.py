@@ -167,7 +167,7 @@ async def test_a_cancellation_that_comes_with_an_answer_is_not_forgotten() -> No
 
     async def ask() -> None:
         nonlocal went_on
-        await client._wait_for(answer, None)
+        await client._wait_for(answer)
         went_on = True
 
     async with asyncio.TaskGroup() as tasks:
