@@ -116,6 +116,7 @@ class Incoming:
             # A bundle that is on no disk is not in force: the router sends it again to whoever says an older one.
             if self._core.bundle is not bundle:
                 self._core.install(bundle)
+            self._witnessing.take_back()
             raise
         return effects
 

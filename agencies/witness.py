@@ -92,6 +92,10 @@ class Witnessing:
         self._awaited_since = None
         self._beats = 0
 
+    def take_back(self) -> None:
+        """Note that what was put down last may be on no disk: it is put down again when it shows again."""
+        self._told = None
+
     def promised(self, router: str, *, machine_ms: int) -> None:
         """Note that a verdict came, whose leaf a checkpoint of its router must soon cover."""
         if self._awaited_since is None:

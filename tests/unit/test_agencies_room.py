@@ -138,9 +138,12 @@ async def test_a_bundle_that_could_not_be_written_is_not_in_force(tmp_path: Path
             store._sql.execute("CREATE TABLE more(x)")
 
         store.keep_bundle = full  # type: ignore[method-assign]
+        witnessing = bravo._incoming._witnessing
+        witnessing._told = ("SPLIT_VIEW", b"a note that was put down in a transaction that is taken back")
         with pytest.raises(DiskFullError):
             await bravo._took((BundleMessage("bundle", signed),))
         assert world.BUNDLE_VERSION == bravo.core.bundle.version
+        assert witnessing._told is None, "a fault of the log that is on no disk is put down when it shows again"
 
         make_room(store)
         store.keep_bundle = keep_bundle  # type: ignore[method-assign]
