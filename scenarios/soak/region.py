@@ -22,6 +22,7 @@ from transport.simnet import SimNet
 
 LOOK_S: Final = 1.0  # virtual; how often somebody who waits for a state of the region looks
 _MEASURED_EVERY_S: Final = 5.0  # virtual; every bound is held against what there is
+_GRAIN_S: Final = 1e-6  # transport/simloop.py counts microseconds
 _DESK_S: Final = 60.0  # virtual; a desk waits for a disk and a look-up of keys, a second or two
 
 
@@ -53,7 +54,8 @@ class Region:
         """Let time pass, and have the ghost measure everything again and again meanwhile."""
         loop = asyncio.get_running_loop()
         end_s = loop.time() + span_s
-        while (left_s := end_s - loop.time()) > 0:
+        # Less than the grain of virtual time is no time: what a subtraction leaves over would be slept for without end.
+        while (left_s := end_s - loop.time()) > _GRAIN_S:
             await asyncio.sleep(min(left_s, _MEASURED_EVERY_S))
             self.measure()
 
