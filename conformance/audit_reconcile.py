@@ -48,7 +48,7 @@ class _Logged:
     decisions: Counter[_Pair] = field(default_factory=Counter)
     delivered: dict[_Pair, Opening] = field(default_factory=dict)
     deliveries: dict[_Pair, list[Opening]] = field(default_factory=dict)
-    refused: set[str] = field(default_factory=set)
+    refused: set[tuple[str, str]] = field(default_factory=set)  # message and code
     cancelled: set[_Pair] = field(default_factory=set)
     last_dseq: dict[str, int] = field(default_factory=dict)
 
@@ -58,7 +58,7 @@ class _Told:
     """What the journals say."""
 
     accepted: dict[str, tuple[str, JournalEntry]] = field(default_factory=dict)  # hid: whose outbox
-    refused: dict[str, JournalEntry] = field(default_factory=dict)
+    refused: dict[tuple[str, str], JournalEntry] = field(default_factory=dict)  # message and code
     audience: dict[str, dict[str, int]] = field(default_factory=dict)
     released: dict[str, JournalEntry] = field(default_factory=dict)
     arrived: dict[_Pair, tuple[int, str, JournalEntry]] = field(default_factory=dict)  # bits, kind
@@ -128,8 +128,8 @@ def _take_leaf(opening: Opening, statement: tuple[Any, ...], logged: _Logged, ro
             logged.last_dseq[reader] = max(dseq, logged.last_dseq.get(reader, 0))
         case ("cancelled", _, bytes(hid), reader):
             logged.cancelled.add((hid.hex(), reader))
-        case ("refused", _, bytes(hid), *_):
-            logged.refused.add(hid.hex())
+        case ("refused", _, bytes(hid), _, str(code), *_):
+            logged.refused.add((hid.hex(), code))
         case ("released" | "refused" | "recalled" | "revoked" | "bundle", *_):
             pass
         case _:
@@ -152,7 +152,7 @@ def _take_entry(agency: str, entry: JournalEntry, told: _Told) -> None:
         case "accepted":
             told.accepted[hid] = (agency, entry)
         case "refused":
-            told.refused.setdefault(hid, entry)
+            told.refused.setdefault((hid, fields["code"]), entry)
         case "delivered":
             before = told.arrived.get((hid, agency))
             told.arrived[hid, agency] = (fields["bits"] | (before[0] if before else 0), fields["kind"], entry)
@@ -178,8 +178,9 @@ def _outboxes(logged: _Logged, told: _Told, journals: Journals, router: str) -> 
             )
         elif admitted[0] != agency:
             yield _at_leaf(admitted[2], "forged", router, f"admits {hid[:16]} from {admitted[0]}, which {agency} sent")
-    for hid, entry in told.refused.items():
-        if hid not in logged.refused:
+    for (hid, code), entry in told.refused.items():
+        # Of one message there may be several releases: what was refused for another reason is another of them.
+        if (hid, code) not in logged.refused:
             yield _at_entry(
                 entry, "dropped", router, f"{_whose(entry)} was told that {hid[:16]} is refused, and no leaf"
             )
@@ -193,6 +194,7 @@ def _outboxes(logged: _Logged, told: _Told, journals: Journals, router: str) -> 
 
 def _audiences(logged: _Logged, told: _Told, router: str) -> Iterator[Finding]:
     """Whoever was released to has a decision, and nobody else has one."""
+    refused = {hid for hid, _ in told.refused}
     readers: dict[str, dict[str, tuple[int, Opening]]] = {}
     for (hid, reader), decision in logged.decided.items():
         readers.setdefault(hid, {})[reader] = decision
@@ -201,7 +203,7 @@ def _audiences(logged: _Logged, told: _Told, router: str) -> Iterator[Finding]:
             continue  # not decided yet, or refused, or named above
         decided = readers.get(hid, {})
         for reader, bits in audience.items():
-            if decided.get(reader, (0,))[0] != bits and hid not in told.refused:
+            if decided.get(reader, (0,))[0] != bits and hid not in refused:
                 text = f"{hid[:16]} was released to {reader} and accepted, and no leaf decides on just that"
                 yield _at_entry(told.released[hid], "hidden", router, text)
         for reader, (_, opening) in decided.items():

@@ -67,6 +67,8 @@ def test_a_refusal_without_a_leaf_is_named() -> None:
     journals = {"mys-cert": ()}
 
     assert {("dropped", "rt-region")} == found(leaves(), author=(refused,), **journals)
+    other = ("refused", 1, HID, "sgp-cert", "REFERENCE", ())
+    assert {("dropped", "rt-region")} == found(leaves(other), author=(refused,), **journals)
     told = ("refused", 1, HID, "sgp-cert", "AUDIENCE", ())
     assert set() == found(leaves(told), author=(refused,), **journals)
 
