@@ -117,7 +117,7 @@ async def test_receipts_that_a_full_disk_holds_back_go_out_when_there_is_room(tm
                 raise DiskFullError(msg)
             return send(moment)  # type: ignore[arg-type] # as it came
 
-        outgoing.send_receipts = send_receipts  # type: ignore[method-assign, assignment]
+        outgoing.send_receipts = send_receipts  # type: ignore[method-assign]
         hid = hid_of(await region.nodes["alpha"].release(draft("one", "bravo")))
         await region.settle()
 
@@ -137,7 +137,7 @@ async def test_a_bundle_that_could_not_be_written_is_not_in_force(tmp_path: Path
             store._sql.execute("PRAGMA max_page_count = 1")
             store._sql.execute("CREATE TABLE more(x)")
 
-        store.keep_bundle = full  # type: ignore[method-assign]
+        store.keep_bundle = full  # type: ignore[method-assign, assignment]
         witnessing = bravo._incoming._witnessing
         witnessing._told = ("SPLIT_VIEW", b"a note that was put down in a transaction that is taken back")
         with pytest.raises(DiskFullError):
@@ -146,7 +146,7 @@ async def test_a_bundle_that_could_not_be_written_is_not_in_force(tmp_path: Path
         assert witnessing._told is None, "a fault of the log that is on no disk is put down when it shows again"
 
         make_room(store)
-        store.keep_bundle = keep_bundle  # type: ignore[method-assign]
+        store.keep_bundle = keep_bundle
         await bravo._took((BundleMessage("bundle", signed),))
         assert later.version == bravo.core.bundle.version
         await region.settle()
