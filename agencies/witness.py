@@ -84,13 +84,15 @@ class Witnessing:
         self._quarantine = quarantine
         self._awaited_from = ""  # the log that has promised something …
         self._awaited_since: int | None = None  # … and since when
-        self._beats = 0  # of ours, since then
+        self._beats = 0  # of ours, since then, or since the session began without a sight of the log
+        self._sighted = False  # the log has shown itself in this session
         self._told: tuple[str, bytes] | None = None  # the last fault that was put down, once for each note
 
     def begin_session(self) -> None:
-        """Note a new link: what was promised on the last one is waited for anew."""
+        """Note a new link: what was promised on the last one is waited for anew, and so is a first sight of the log."""
         self._awaited_since = None
         self._beats = 0
+        self._sighted = False
 
     def take_back(self) -> None:
         """Note that what was put down last may be on no disk: it is put down again when it shows again."""
@@ -105,13 +107,20 @@ class Witnessing:
     def beat(self) -> bool:
         """Note a heartbeat of ours; True if what was promised has outlasted one, and ``judge_promise`` is to be asked.
 
-        A heartbeat is answered with the newest checkpoint, so one that is still awaited at the next was withheld.
+        A heartbeat is answered with the newest checkpoint, so one that is still awaited at the next was withheld; so is
+        one that has not come at all from a log that had any.
         """
-        self._beats += self._awaited_since is not None
+        self._beats += self._awaited_since is not None or (not self._sighted and bool(self._table.cosigned()))
         return self._beats > 1
 
     def judge_promise(self, *, at_ms: int, machine_ms: int) -> None:
-        """Put down a log that has promised and not shown for longer than the deadline."""
+        """Put down a log that has promised and not shown for longer than the deadline, or that shows nothing."""
+        if not self._sighted:
+            for note, _ in self._table.cosigned():
+                shown = read_checkpoint(read_note(note, bytes_max=CHECKPOINT_BYTES_MAX).text)
+                msg = f"{shown.origin} shows nothing, and has shown {shown.size} leaves before"
+                error = LogError(LogFault.FREEZE, msg, evidence=(note,))
+                self._put_down(error, note, at_ms=at_ms, machine_ms=machine_ms)
         if self._awaited_since is None:
             return
         held = self._table.held(self._awaited_from) or begin(self._awaited_from, now_ms=machine_ms)
@@ -122,6 +131,7 @@ class Witnessing:
 
     def take(self, message: CheckpointMessage, *, at_ms: int, machine_ms: int) -> list[Cosign]:
         """Judge a checkpoint; returns the cosignature, or the size from which a proof is wanted, or nothing."""
+        self._sighted = True
         try:
             origin = read_checkpoint(read_note(message.note, bytes_max=CHECKPOINT_BYTES_MAX).text).origin
             keys = self._keys_of(origin, at_ms)
