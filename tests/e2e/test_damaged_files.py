@@ -190,7 +190,7 @@ def test_a_node_whose_file_was_moved_away_begins_anew_and_is_believed(tmp_path: 
 
 
 def test_a_broker_whose_file_was_moved_away_begins_anew_and_its_witnesses_see_it(tmp_path: Path) -> None:
-    """Reports go on, since lives may hang on them; but each agency that had cosigned the old one puts the fault down."""
+    """Reports go on, since lives may hang on them; but each agency that had cosigned the old one says so."""
     with crash_region(tmp_path / "crash") as region:
         region.start_all()
         region.hand_over(AUTHOR, 2)
