@@ -13,9 +13,9 @@ from broker.listen import Address
 from scenarios.deployment import BROKER, CERTIFICATE_FILE, CERTIFICATE_KEY_FILE, LINK_AUTHORITY_FILE, NODES
 from scenarios.mosquitto import Listener, access_text, configuration_text, is_password_entry, password_entry
 from schemas.errors import LinkError, UsageError
-from sealing.keyfile import UNSAFE_THROWAWAY
 from tests.samples.command_line import HARBOUR_WATCH, at_once
 from tests.samples.mosquitto_process import running_mosquitto
+from tests.samples.quick_region import quick_region
 from transport.mqtt import MqttAddress, client_tls_context, mqtt_connect
 
 A, B = "mys-mar", "idn-mar"
@@ -25,15 +25,7 @@ _WITHIN_S = 60
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A region whose key files are locked weakly, which takes no time: ``render`` opens none of them."""
-    folder = tmp_path_factory.mktemp("render")
-    (folder / "password").write_text("correct horse battery staple\n")
-    (folder / "password").chmod(0o600)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("scenarios.deployment.MODERATE", UNSAFE_THROWAWAY)
-        result = at_once("init", folder / "region", "--pack", HARBOUR_WATCH, "--password-file", folder / "password")
-    assert result.returncode == 0, result.stderr
-    return folder / "region"
+    return quick_region(tmp_path_factory.mktemp("render"))
 
 
 @pytest.fixture

@@ -16,10 +16,9 @@ import aiomqtt
 import pytest
 
 from schemas.topics import down_topic, up_topic
-from sealing.keyfile import UNSAFE_THROWAWAY
-from tests.samples.command_line import HARBOUR_WATCH, at_once
 from tests.samples.embedded_world import EmbeddedWorld
 from tests.samples.mosquitto_world import mosquitto_by_text, mosquitto_of_region
+from tests.samples.quick_region import quick_region
 from tests.samples.transport_world import A, B, MqttWorld
 from transport.link import Link
 
@@ -44,15 +43,7 @@ class Hostile(aiomqtt.Client):
 
 @pytest.fixture(scope="module")
 def region(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A region whose key files are locked weakly, which takes no time: Mosquitto gets none of them."""
-    folder = tmp_path_factory.mktemp("rights")
-    (folder / "password").write_text("correct horse battery staple\n")
-    (folder / "password").chmod(0o600)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("scenarios.deployment.MODERATE", UNSAFE_THROWAWAY)
-        made = at_once("init", folder / "region", "--pack", HARBOUR_WATCH, "--password-file", folder / "password")
-    assert made.returncode == 0, made.stderr
-    return folder / "region"
+    return quick_region(tmp_path_factory.mktemp("rights"))
 
 
 @pytest.fixture(params=["embedded", "mosquitto", "rendered"])

@@ -1,0 +1,20 @@
+"""A region that ``sandiwara init`` made in no time: its key files are locked weakly, for tests that open none."""
+
+from pathlib import Path
+
+import pytest
+
+from sealing.keyfile import UNSAFE_THROWAWAY
+from tests.samples.command_line import HARBOUR_WATCH, at_once
+
+
+def quick_region(folder: Path) -> Path:
+    """Return the folder of a region of four agencies, made inside this one."""
+    password = folder / "password"
+    password.write_text("correct horse battery staple\n")
+    password.chmod(0o600)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("scenarios.deployment.MODERATE", UNSAFE_THROWAWAY)
+        made = at_once("init", folder / "region", "--pack", HARBOUR_WATCH, "--password-file", password)
+    assert made.returncode == 0, made.stderr
+    return folder / "region"
