@@ -44,6 +44,7 @@ _NOBODY_LISTENS: Final = 0x10
 _NOT_AUTHORISED: Final = 0x87
 
 # The router's own link. Frames that it holds and has not decided: what a broker may send before it waits for a PUBACK.
+# Not every broker keeps to it (Mosquitto 2.0.11 sent a thousand): so beyond this the socket is not read for a while.
 _ROUTER_RECEIVES_MAX: Final = 256
 # Publishes of the router that have no PUBACK yet; fewer where the broker's CONNACK says so.
 _ROUTER_SENDS_MAX: Final = 64
@@ -170,6 +171,36 @@ class _RouterClient(_HeedingClient):
         self._client.manual_ack_set(True)
         self._answers: dict[int, asyncio.Future[int]] = {}
         self._sending = asyncio.Semaphore(_ROUTER_SENDS_MAX)
+        self._paused = False
+
+    def _on_message(self, client: Any, userdata: Any, message: Any) -> None:
+        super()._on_message(client, userdata, message)
+        sock = self._client.socket()
+        if self._queue.qsize() >= _ROUTER_RECEIVES_MAX and not self._paused and sock is not None:
+            self._paused = True
+            self._loop.remove_reader(sock)
+
+    def taken(self) -> None:
+        """Note that a frame was taken from the queue: read on when there is room."""
+        if self._paused and self._queue.qsize() <= _ROUTER_RECEIVES_MAX // 2:
+            self._paused = False
+            sock = self._client.socket()
+            if sock is not None:
+                self._loop.add_reader(sock, self._read_on)
+                # What TLS has read from the socket already wakes no loop.
+                self._loop.call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        """Read as aiomqtt does."""
+        try:
+            while not self._paused:
+                self._client.loop_read()
+                sock = self._client.socket()
+                if not isinstance(sock, ssl.SSLSocket) or not sock.pending():
+                    return
+        except Exception as error:  # noqa: BLE001 - whatever breaks here, the link is broken, and its reader is told
+            if not self._disconnected.done():
+                self._disconnected.set_exception(error)
 
     def _on_connect(
         self, client: Any, userdata: Any, flags: Any, reason_code: ReasonCode, properties: Properties | None = None
@@ -216,7 +247,7 @@ def _router_client(address: MqttAddress) -> _RouterClient:
         address.host,
         address.port,
         **_connecting(address, receives_max=_ROUTER_RECEIVES_MAX),
-        # What is sent to us at QoS 0 is outside the window; beyond this it is dropped, and its sender hears nothing.
+        # Room for what one more read brings: as many packets as there are publishes without a PUBACK.
         max_queued_incoming_messages=2 * _ROUTER_RECEIVES_MAX,
         max_queued_outgoing_messages=2 * _ROUTER_SENDS_MAX,
         max_inflight_messages=_ROUTER_SENDS_MAX,
@@ -307,6 +338,7 @@ class _MqttRouterLink:
     async def frames(self) -> AsyncIterator[Received]:
         try:
             async for message in self._client.messages:
+                self._client.taken()
                 if not message.retain:
                     packet = message.mid if message.qos == _QOS else 0
                     yield Received(topic=message.topic.value, payload=message.payload, packet=packet)

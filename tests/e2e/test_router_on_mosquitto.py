@@ -17,18 +17,22 @@ from console.exits import Exit
 from scenarios.catalogue import find_pack
 from scenarios.deployment import BROKER, LINK_FILE
 from scenarios.engine import prepared
+from scenarios.enrolment import ROUTER
 from scenarios.model import Pack
 from scenarios.pack import load_pack_with_places
 from scenarios.record import read_record
 from scenarios.region import Hosting, own_server, running_region
 from scenarios.rehearsal import rehearse
+from schemas.topics import down_topic, up_topic
 from sealing.entropy import SystemEntropy
 from tests.samples.command_line import HARBOUR_WATCH, Running, answer, running, sandiwara
-from tests.samples.mosquitto_hosting import on_mosquitto
+from tests.samples.mosquitto_hosting import on_mosquitto, write_files
 from tests.samples.mosquitto_of_region import mosquitto_of
-from tests.samples.mosquitto_process import mosquitto_program
+from tests.samples.mosquitto_process import mosquitto_program, running_mosquitto
 from tests.samples.two_plays import comparable, judged
 from tests.samples.wire import on_the_wire
+from transport.mqtt import MqttAddress, mqtt_connect, mqtt_router_connect
+from transport.router_link import Passing
 
 TEXT: Final = "The robbers left northward in a grey skiff at four."
 WITHIN_S: Final = 180  # for what takes twenty on a machine at rest
@@ -236,6 +240,33 @@ def test_an_address_that_cannot_be_meant_is_refused_and_no_password_quoted(made:
     assert Exit.USAGE == run.returncode
     assert says in run.stderr
     assert "secret-word" not in run.stderr
+
+
+async def test_what_comes_while_the_router_is_busy_waits_for_it_in_order_and_none_is_dropped(tmp_path: Path) -> None:
+    """Mosquitto 2.0.11 sends beyond the window that a client grants; aiomqtt drops what finds its queue full."""
+    frames = [number.to_bytes(2, "big") for number in range(1_500)]
+    passwords = {SENDER: "the sender's", ROUTER: "the router's"}
+    async with (
+        asyncio.timeout(WITHIN_S),
+        running_mosquitto(lambda port: write_files(tmp_path / "mosquitto", port, passwords)) as mosquitto,
+    ):
+        router, sender = (
+            MqttAddress(host="127.0.0.1", port=mosquitto.address.port, agency=user, password=passwords[user])
+            for user in (ROUTER, SENDER)
+        )
+        async with mqtt_router_connect(router)() as link, mqtt_connect(sender)() as node:
+            await link.listen([up_topic(SENDER)])
+            for frame in frames:
+                await node.send(frame)
+            received: list[bytes] = []
+            async for found in link.frames():
+                received.append(found.payload)
+                link.acknowledge(found)
+                if len(received) == len(frames):
+                    break
+
+            assert Passing.TAKEN == await link.send(down_topic(SENDER), b"an answer")
+    assert frames == received
 
 
 async def play(pack: Pack, folder: Path, hosting: Hosting) -> None:

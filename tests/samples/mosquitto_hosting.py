@@ -111,7 +111,7 @@ def _node_end(inner: Connect, agency: str, under_way: _UnderWay) -> Connect:
     return connect
 
 
-def _write_files(folder: Path, port: int, passwords: dict[str, str]) -> Path:
+def write_files(folder: Path, port: int, passwords: dict[str, str]) -> Path:
     entries = {user: password_entry(text, SystemEntropy().take(HASH_SALT_BYTES)) for user, text in passwords.items()}
     listener = Listener(address="127.0.0.1", port=port, tls=False)
     folder.mkdir(exist_ok=True)
@@ -132,7 +132,7 @@ async def on_mosquitto(
     """Host a region's service behind Mosquitto (``scenarios.region.Hosting``)."""
     known = {**passwords, ROUTER: "the router's own"}
     under_way = _UnderWay(service)
-    async with running_mosquitto(lambda port: _write_files(folder, port, known)) as mosquitto:
+    async with running_mosquitto(lambda port: write_files(folder, port, known)) as mosquitto:
         where = mosquitto.address
 
         def address(user: str) -> MqttAddress:
