@@ -241,7 +241,7 @@ async def test_a_byte_now_and_then_buys_no_time(contexts: Contexts) -> None:
     "first", [b"", b"\x10", connect()[:-3], packet_samples()[0]], ids=["silent", "byte", "cut", "whole"]
 )
 async def test_waves_of_connects_leave_as_little_as_one(contexts: Contexts, first: bytes) -> None:
-    """Two thousand over all cases, half of each wave reset: links that have not logged in displace each other, and nothing grows."""
+    """Two thousand over all cases, half of them reset: who has not logged in is displaced, and nothing grows."""
     ours, theirs = contexts
     limits = ServerLimits(strangers_max=16, connect_ms_max=400, linger_ms_max=200, sweep_ms=50)
     most = 0
