@@ -143,6 +143,10 @@ class MemoryDisk:
         """Return a database to look into, past all handles: for those who check, never for those who are checked."""
         return self._connections[path]
 
+    def in_use(self) -> list[str]:
+        """Return the databases that somebody has open."""
+        return [str(path) for path, handle in sorted(self._handles.items()) if not handle.closed]
+
     def close(self) -> None:
         """Let all databases go."""
         for connection in (*self._connections.values(), *self._put_away):
