@@ -7,6 +7,7 @@ with a loose end is refused before anything is decided by it.
 import re
 from collections import Counter
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Final, NoReturn, get_args
 
 from policy.caveats import NAMED, RESIDENCY, read_caveat
@@ -19,6 +20,7 @@ BUILT_IN_PREFIX: Final = "NTK-"
 AND_ABOVE: Final = ">="
 AFFECTED: Final = "affected"
 ORIGINATOR: Final = "originator"
+CHAIR: Final = "chair"  # the mechanism whose observer convenes and administers
 
 _TOPIC_PATTERN: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*(\.\*)?")
 _STATE_PATTERN: Final = re.compile(STATE_PATTERN)
@@ -62,6 +64,7 @@ def check_bundle(bundle: Bundle) -> None:
     names = _Names(bundle)
     _check_agencies(bundle, names)
     _check_subjects(bundle, names)
+    _check_chair(bundle)
     for mark in bundle.marks:
         if mark.level not in names.levels:
             _refuse(f"the mark {mark.mark!r} of {mark.state} maps to {mark.level!r}, which is no level", "map it anew")
@@ -103,6 +106,20 @@ def _check_subjects(bundle: Bundle, names: _Names) -> None:
                     f"{mechanism.mechanism} has {membership.subject!r} as {membership.standing}, which is unknown",
                     "name an agency, a state or a group of the bundle",
                 )
+
+
+def _check_chair(bundle: Bundle) -> None:
+    """Refuse a chair that would read something by it, or two at one time: the chair moves, reading rights do not."""
+    held = sorted(
+        (item for mechanism in bundle.mechanisms if mechanism.mechanism == CHAIR for item in mechanism.memberships),
+        key=lambda item: item.begin,
+    )
+    for item in held:
+        if item.standing != "observer":
+            _refuse(f"{item.subject} is full member of {CHAIR!r}, and would read by it", "let it be an observer")
+    for before, after in pairwise(held):
+        if before.end is None or before.end > after.begin:
+            _refuse(f"{before.subject} and {after.subject} hold the chair at one time", "end the first before")
 
 
 def _check_rule(rule: Rule, names: _Names) -> None:
