@@ -72,6 +72,7 @@ class EvilWatch:
         self._overdue: set[tuple[str, str, str]] = set()  # author, message, reader
         self._receipted: set[tuple[str, str, str]] = set()
         self._log_faults: dict[str, int] = {}  # by witness, when it first put one down
+        self._link_ended: dict[str, int] = {}  # when each node last put that down
         self._rejections: Counter[str] = Counter()  # by reader
         self._delivered: Counter[tuple[str, str]] = Counter()  # message and reader, as the router's record has it
         self._decided: Counter[tuple[str, str]] = Counter()
@@ -86,6 +87,8 @@ class EvilWatch:
             case "log_fault" if fields["fault"] in _SPLIT_FAULTS:
                 self._log_faults.setdefault(agency, self._now_ms())
                 self._saw("noticed split view")
+            case "link_down":
+                self._link_ended[agency] = self._now_ms()
             case "rejected":
                 self._rejections[agency] += 1
                 self._saw("noticed by its reader")
@@ -127,12 +130,17 @@ class EvilWatch:
         return found
 
     def _unseen_splits(self) -> list[str]:
-        """A witness that is shown a tree which contradicts what it keeps says so at once."""
+        """A witness that is shown a tree which contradicts what it keeps says so at once.
+
+        It may have been lost on the way, with the link that it was sent on.
+        """
         told = self._log_faults.keys() | self._bundles.revoked_anywhere
         return [
             f"{deed.reader} was shown another past and has put nothing down"
             for deed in self._malice.deeds
-            if deed.kind == "split view, past" and deed.reader not in told
+            if deed.kind == "split view, past"
+            and deed.reader not in told
+            and self._link_ended.get(deed.reader, -1) < deed.at_ms
         ]
 
     def _untold(self) -> list[str]:
