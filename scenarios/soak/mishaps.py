@@ -52,6 +52,7 @@ class Mishaps:
         self._ghost = region.ghost
         self._desks = desks
         self._copies: dict[ProcessFault, bytes] = {}  # of databases, made when a fault began
+        self._syncs: dict[ProcessFault, asyncio.TimerHandle] = {}  # when a disk that lies will next tell the truth
         self._chance = stream(region.plan.seed, "damage")
 
     def gate(self, owner: str, moment: str) -> None:
@@ -118,6 +119,8 @@ class Mishaps:
                 self._sync_later(fault)
             return
         copy = self._copies.pop(fault)
+        if fault in self._syncs:
+            self._syncs.pop(fault).cancel()
         life = self._life(fault.holder)
         if isinstance(fault, DamagedFile):
             life.arm("now")
@@ -128,11 +131,10 @@ class Mishaps:
         """Have what is committed by then truly on disk, again and again while the disk lies."""
 
         def sync() -> None:
-            if fault in self._copies:
-                self._copies[fault] = self._region.disk.image(database_of(fault.holder))
-                self._sync_later(fault)
+            self._copies[fault] = self._region.disk.image(database_of(fault.holder))
+            self._sync_later(fault)
 
-        running_simulation().call_later(fault.sync_ms / 1_000, sync)
+        self._syncs[fault] = running_simulation().call_later(fault.sync_ms / 1_000, sync)
 
     def _swap(self, fault: SwappedFile, *, begins: bool) -> None:
         disk = self._region.disk
