@@ -160,8 +160,8 @@ class CutOfEverything(Sound):
 
         def whole(release: int) -> Cutter:
             cutter = cutter_of(release)
-            pack_shared = type(cutter)._pack_shared
-            cutter._pack_shared = lambda bits: pack_shared(cutter, bits | -1)  # type: ignore[method-assign] # see above
+            pack_shared: Any = type(cutter)._pack_shared
+            vars(cutter)["_pack_shared"] = lambda bits, *rest: pack_shared(cutter, bits | -1, *rest)
             return cutter
 
         router._store.cutter = whole  # type: ignore[method-assign] # see above
