@@ -6,8 +6,10 @@ What moves the frames is in agencies/node.py; between the two stand the outbox, 
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
+from agencies.consent_watch import ConsentWatch
 from agencies.core import NodeCore
 from agencies.drafts import Draft, Why, WorkflowDraft
 from agencies.incoming import Incoming
@@ -63,6 +65,7 @@ class NodeActs:
         self.store = store
         self._outgoing = Outgoing(core=core, store=store, entropy=entropy, receipt_due_ms=receipt_due_ms)
         self._watch = ReceiptWatch(core=core, store=store)
+        self._consent = ConsentWatch(store=store)
         self._incoming = Incoming(core=core, store=store, root=root)
         self._on_notice = on_notice
         self._room = DiskRoom(agency=core.agency, moment=self._moment, tell=on_notice)
@@ -84,7 +87,7 @@ class NodeActs:
         self._owing = asyncio.Event()
         self._linked = asyncio.Event()
         self._unsettled = store.waiting_count()  # releases without a verdict
-        self.receipts_due_ms = store.earliest_due()  # when a receipt or a verdict is next due, Unix ms
+        self.receipts_due_ms = store.next_due()  # when a receipt, a verdict or a decision is next due, Unix ms
 
     async def release(self, draft: Draft) -> Released:
         """Release a draft to its audience; returns once it is on disk.
@@ -143,18 +146,34 @@ class NodeActs:
         return await self._turns.run(lambda: self.store.released_to(hid))
 
     async def look_for_overdue(self) -> None:
-        """Tell the desk of receipts that are overdue by now, and of what has expired.
+        """Tell the desk of receipts that are overdue by now, of what has expired, and of requests that have lapsed.
 
         A node with a link looks by itself, by real time; in an exercise it is told to, by the exercise's.
         """
         while self.receipts_due_ms is not None and self.receipts_due_ms <= self._clock.now_ms():
-            await self._turns.run(lambda: self._watch.look(self._moment()), then=self._tell_looked)
+            await self._turns.run(self._look, then=self._tell_looked)
+
+    def _look(self) -> Looked:
+        moment = self._moment()
+        ended = self._consent.look(moment)
+        looked = self._watch.look(moment)
+        return replace(looked, notices=ended + looked.notices)
 
     def _tell_looked(self, looked: Looked) -> None:
         self.receipts_due_ms = looked.next_ms
         self._unsettled -= looked.expired
         for notice in looked.notices:
             self._on_notice(notice)
+
+    def tell_also(self, listener: Callable[[Notice], None]) -> None:
+        """Have somebody else told of every notice from now on, after whom the node was made for; must not block."""
+        first = self._on_notice
+
+        def tell(notice: Notice) -> None:
+            first(notice)
+            listener(notice)
+
+        self._on_notice = tell
 
     async def note(self, stage: str, **fields: object) -> None:
         """Write an entry of the desk's own into the journal."""

@@ -11,7 +11,7 @@ from typing import Literal
 
 TriggerWord = Literal[
     "time", "manual", "inject_delivered", "report_sent", "report_received", "opened", "acknowledged", "fact_known",
-    "request_received", "decision_received", "correction_received", "rule_denied", "link_down",
+    "request_received", "decision_received", "correction_received", "rule_denied", "link_down", "request_lapsed",
 ]  # fmt: skip
 Outcome = Literal["grant", "refuse"]
 

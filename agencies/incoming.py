@@ -62,7 +62,8 @@ class Arrival:
 class Effects:
     """What follows from a frame: replies, news and notices for the desk, verdicts that came, whether to resume anew.
 
-    ``awaiting`` is how many large portions still wait for chunks, or None where the frame changed nothing about it.
+    ``awaiting`` is how many large portions still wait for chunks, or None where the frame changed nothing about it;
+    ``due_ms`` is when to look at the clock again, where the frame changed that.
     """
 
     replies: list[UpMessage] = field(default_factory=list)
@@ -75,6 +76,7 @@ class Effects:
     bundle_installed: bool = False
     chunks_moved: bool = False
     awaiting: int | None = None
+    due_ms: int | None = None
 
 
 class Incoming:
@@ -269,8 +271,22 @@ class Incoming:
         if ref is not None and kind == "report" and self._store.held(ref) is not None:
             self._write("superseded", moment, hid=ref.hex(), by=hid.hex())
         self._owe(originator, hid, bits, "delivered", moment)
+        self._note_consent(arrival, effects)
         topics = tuple(sorted({labels[place].topic for place, _ in arrival.contents}))
         effects.arrivals.append(replace(arrival, topics=topics))
+
+    def _note_consent(self, arrival: Arrival, effects: Effects) -> None:
+        """Remember a request that waits for our decision, or that ours has its decision now."""
+        for _, content in arrival.contents:
+            match content:
+                case RequestContent():
+                    self._store.consent.open_request(arrival.hid, content, side="originator", other=arrival.originator)
+                case DecisionContent() if arrival.ref is not None:
+                    # A decision counts from the originator that was asked, and from nobody else.
+                    self._store.consent.decide_request(arrival.ref, side="asker", other=arrival.originator)
+                case _:
+                    continue
+            effects.due_ms = self._store.next_due()
 
     def _receipts(self, accepted: Accepted, effects: Effects, moment: Moment) -> None:
         for portion in accepted.portions:

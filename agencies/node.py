@@ -378,6 +378,7 @@ class Node(NodeActs):
             self._awaiting = effects.awaiting
         self._in_flight = max(0, self._in_flight - effects.settled)
         self._hailed = self._hailed or effects.hailed
+        self._expect(effects.due_ms)
         if effects.resume:
             self._control.append(self._incoming.hello())
         self._control.extend(effects.replies)
@@ -428,7 +429,7 @@ class Node(NodeActs):
         if not self._outgoing.send_receipts(self._moment()):
             return None
         self.store.passing("send.2")
-        return self.store.waiting_count(), self.store.earliest_due()
+        return self.store.waiting_count(), self.store.next_due()
 
     def _count_unsettled(self, counted: tuple[int, int | None] | None) -> None:
         if counted is not None:

@@ -6,7 +6,7 @@ The same stands in the node's journal, but for the disk: a disk that is full tak
 from dataclasses import dataclass
 from typing import Literal
 
-NoticeWord = Literal["overdue", "settled_late", "expired", "refused", "disk_full", "disk_has_room"]
+NoticeWord = Literal["overdue", "settled_late", "expired", "refused", "lapsed", "disk_full", "disk_has_room"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,13 +16,14 @@ class Notice:
     Attributes:
         word: ``overdue``: these readers have sent no receipt in time. ``settled_late``: one of them has, now.
             ``expired``: the message is over, and these never sent one. ``refused``: the router gives it to nobody.
+            ``lapsed``: nobody has decided on a request in time; the reader named is the other side of it.
         at_ms: When, Unix ms.
         hid: The message; None where the disk is spoken of.
         kind: Of the message.
         readers: Whom it concerns.
         accepted: Whether the router has taken the release; if it has not, the fault lies on this side of it.
         code: Of a refusal.
-        text: What the disk said.
+        text: What the disk said, or what a request asked for.
     """
 
     word: NoticeWord

@@ -5,7 +5,7 @@ node's store.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from agencies.core import NodeCore
@@ -18,7 +18,7 @@ from schemas.errors import RemoteError, SealError
 from schemas.label import PRECEDENCE_ORDER, PRECEDENCE_RANK, Label
 from schemas.limits import ENVELOPE_BYTES_MAX, LIFETIME_MS_MAX, RECEIPT_DUE_MS
 from schemas.report import PortionContent
-from schemas.workflow import ReceiptContent
+from schemas.workflow import DecisionContent, ReceiptContent, RequestContent
 from sealing.entropy import Entropy
 from sealing.seal import Reader, SealedMessage, release, seal
 
@@ -212,7 +212,15 @@ class Outgoing:
             StoreError: If the disk is full; then nothing was accepted.
         """
         with self._store.transaction():
-            return self._send_workflow(draft, moment)
+            released = self._send_workflow(draft, moment)
+            match draft.content:
+                case RequestContent() as asked if released.hid is not None:
+                    self._store.consent.open_request(released.hid, asked, side="asker", other=draft.to)
+                case DecisionContent() if draft.ref is not None:
+                    self._store.consent.decide_request(draft.ref, side="originator", other=draft.to)
+                case _:
+                    pass
+            return replace(released, due_ms=self._store.next_due())
 
     def send_receipts(self, moment: Moment) -> bool:
         """Put the receipts that are owed into the outbox; False if none could be.

@@ -57,7 +57,7 @@ class ReceiptWatch:
                         self._write(notice, moment)
                         notices.append(notice)
         told = tuple(notice for notice in notices if notice.kind not in UNRECEIPTED_KINDS)
-        return Looked(notices=told, next_ms=self._store.earliest_due(), expired=expired)
+        return Looked(notices=told, next_ms=self._store.next_due(), expired=expired)
 
     def owing(self, release: WatchedRelease) -> list[ReaderDue]:
         """Return the readers of a release whose receipt has not come, but for those that are revoked."""

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from agencies.consent import CONSENT_TABLES, ConsentTable
 from agencies.journal import Journal
 from agencies.outbox import Outbox
 from agencies.quarantine import QUARANTINE_TABLE, Quarantine
@@ -23,7 +24,7 @@ from sealing.opening import Content, OpenedPortion, read_content
 from transport.disk import Database, open_database, tables_of
 
 APPLICATION_ID: Final = 0x53574E31  # "SWN1"
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 _EPOCHS_KEPT: Final = 4  # of one agency's box keys, as many as a directory keeps; else they could fill the disk
 _RECALLED_UNSEEN: Final = ""  # the kind of an inbox row that keeps a recall whose message has not come
 
@@ -93,6 +94,7 @@ class NodeStore(Outbox):
         self._highest: dict[str, int] = {}
         self.witness = WitnessTable(self._sql)
         self.quarantine = Quarantine(self._sql)
+        self.consent = ConsentTable(self._sql)
 
     @classmethod
     def open(cls, path: Path, *, agency: str, disk: Callable[..., Database] = open_database) -> "NodeStore":
@@ -111,9 +113,13 @@ class NodeStore(Outbox):
             application_id=APPLICATION_ID,
             version=SCHEMA_VERSION,
             owner=agency,
-            create=tables_of(_TABLES + WITNESS_TABLE + QUARANTINE_TABLE),
+            create=tables_of(_TABLES + WITNESS_TABLE + QUARANTINE_TABLE + CONSENT_TABLES),
         )
         return cls(database, agency=agency)
+
+    def next_due(self) -> int | None:
+        """Return when a receipt, a verdict or a decision is next due, Unix ms; None if nothing is awaited."""
+        return min((at for at in (self.earliest_due(), self.consent.earliest_end()) if at is not None), default=None)
 
     def make_sure_of_room(self) -> None:
         """Find out whether a disk that was full has room again.

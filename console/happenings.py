@@ -14,7 +14,9 @@ from console.spool import CAUSE
 from schemas.report import PortionContent
 
 Happening = dict[str, Any]
-_TOLD: Final = frozenset({"receipt", "recalled", "misreleased", "link_up", "link_down", "overdue", "settled_late"})
+_TOLD: Final = frozenset(
+    {"receipt", "recalled", "misreleased", "link_up", "link_down", "overdue", "settled_late", "lapsed"}
+)
 _VERDICTS: Final = frozenset({"accepted", "refused", "expired"})
 
 

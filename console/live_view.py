@@ -23,7 +23,7 @@ from scenarios.model import Pack
 _REFRESH_PER_S: Final = 8
 _INJECTS_SHOWN: Final = 6
 _EVENTS_SHOWN: Final = 7
-_TOLD: Final = {"report_sent", "rule_denied", "decision_received", "correction_received"}
+_TOLD: Final = {"report_sent", "rule_denied", "decision_received", "correction_received", "request_lapsed"}
 
 
 class View(Protocol):
@@ -141,6 +141,8 @@ class _Screen:
                 return Text(f"{at}  {sighting.who}: a rule keeps order {sighting.order} from a reader", style="yellow")
             case "decision_received":
                 return Text(f"{at}  {sighting.sender} answers {sighting.who}: {sighting.outcome}", style="cyan")
+            case "request_lapsed":
+                return Text(f"{at}  {sighting.who}: the request lapsed undecided  ({sighting.sender})", style="yellow")
             case _:
                 return Text(f"{at}  {sighting.who} holds a correction of {sighting.sender}", style="cyan")
 

@@ -38,6 +38,9 @@ def _line(happening: dict[str, Any]) -> str:
         "overdue": lambda: f"{hid} OVERDUE: no receipt from {_named(happening)}{_undecided(happening)}",
         "settled_late": lambda: f"{hid} settled late: {_named(happening)} has receipted it after all",
         "expired": lambda: f"{hid} EXPIRED with no receipt from {_named(happening)}{_undecided(happening)}",
+        "lapsed": lambda: (
+            f"{hid} LAPSED: {happening['originator']} did not decide on the request of {happening['asker']} in time"
+        ),
         "disk_full": lambda: f"DISK FULL: read-only; nothing is accepted or acked until there is room: {text}",
         "disk_has_room": lambda: "the disk has room again; the node goes on",
         "receipt": lambda: f"{hid} {happening['status']} by {happening['reader']}",

@@ -42,6 +42,7 @@ _FIELDS: Final[dict[TriggerWord, tuple[str, ...]]] = {
     "correction_received": _REPORT_FIELDS,
     "rule_denied": ("who", "order"),
     "link_down": ("who",),
+    "request_lapsed": ("who", "sender"),
 }
 # The field that a trigger written as one word means: ``inject_delivered: E01``.
 _MAIN_FIELD: Final[dict[TriggerWord, str]] = {"inject_delivered": "inject", "fact_known": "fact", "link_down": "who"}

@@ -11,6 +11,7 @@ from agencies.conditions import Outcome, Sighting, TriggerWord
 from agencies.drafts import Draft, Why, WorkflowDraft
 from agencies.incoming import Arrival, workflow_fields
 from agencies.node import Node
+from agencies.notices import Notice
 from agencies.outgoing import Released
 from agencies.writing import Source, Written, write_product, write_report
 from scenarios.clock import ExerciseClock
@@ -91,6 +92,13 @@ class Desk:
         if word == "request_received":
             self._requests[arrival.hid.hex()] = arrival
         self._clock.at(self._clock.now_ms() + self._bot.reading_ms(), lambda: self._open(arrival, sighting))
+
+    def told(self, notice: Notice) -> None:
+        """Take what the node tells its desk unasked; it is on the screen at once, and nobody has to open it first."""
+        if notice.word == "lapsed" and notice.hid is not None:
+            sighting = self._sighting("request_lapsed", notice.hid.hex(), sender=notice.readers[0])
+            self._noticed(sighting)
+            self._clock.at(self._clock.now_ms(), lambda: self._plan(sighting))
 
     async def _open(self, arrival: Arrival, sighting: Sighting) -> None:
         if not self._in_play():

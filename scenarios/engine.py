@@ -126,6 +126,7 @@ class Exercise:
                 noticed=self._notice,
                 in_play=lambda: self.excon.playing,
             )
+            node.tell_also(self._desks[agency].told)
             self._shapers[agency].shaping = True
         self.excon.startex()
         self._expect_outages()

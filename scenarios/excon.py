@@ -150,6 +150,7 @@ _WORDS: Final[dict[str, str]] = {
     "correction_received": "{who} received a correction of {sender} ({cause})",
     "request_received": "{who} received a request of {sender} ({cause})",
     "decision_received": "{who} received the decision of {sender} ({cause})",
+    "request_lapsed": "the request between {who} and {sender} lapsed undecided ({cause})",
     "opened": "{who} read a message of {sender} ({cause})",
     "acknowledged": "{who} acknowledged a message of {sender} ({cause})",
     "rule_denied": "a rule kept order {order} of {who} from a reader",

@@ -20,7 +20,7 @@ InjectMode = Literal["report", "phone", "email", "media", "manual"]
 ActWord = Literal["report", "forward", "request", "decide", "correct", "acknowledge", "hold"]
 TriggerWord = Literal[
     "time", "manual", "inject_delivered", "report_sent", "report_received", "opened", "acknowledged", "fact_known",
-    "request_received", "decision_received", "correction_received", "rule_denied", "link_down",
+    "request_received", "decision_received", "correction_received", "rule_denied", "link_down", "request_lapsed",
 ]  # fmt: skip
 MeasureKind = Literal["on_time_share", "disclosures", "corrections_complete", "decided_in_time", "surplus_share"]
 

@@ -41,6 +41,7 @@ Stages of a node
     request_opened    hid, reader, subject
     decision          hid, reader, outcome, reason, conditions, subject   (made by this node)
     decision_opened   hid, outcome, reason, conditions
+    lapsed            hid, asker, originator, reader, subject, answer_by_ms   (at both, where no decision was made)
     receipt           hid, reader, status, bits, reported_ms
     overdue           hid, kind, readers, accepted (bool)   (no receipt of these readers by its deadline)
     settled_late      hid, kind, readers, accepted           (one of them, after all)

@@ -8,13 +8,16 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import Field
 
 from schemas.envelope import Bits
-from schemas.limits import RECEIPT_ITEMS_MAX
-from schemas.names import AgencyId, Hash, Millis
+from schemas.limits import DECONFLICT_HELD_CLASSES, DECONFLICT_POINTS, RECEIPT_ITEMS_MAX
+from schemas.names import AgencyId, Hash, Millis, ShortText, Signature
 from schemas.report import Exercise
 
 ReceiptStatus = Literal["delivered", "opened", "acknowledged", "acted", "purged", "cannot", "misreleased"]
 Outcome = Literal["grant", "refuse"]
 Reason = Annotated[str, Field(min_length=1, max_length=1_000)]
+CoordAct = Literal["task", "offer", "accept", "decline", "done"]
+Point = Annotated[bytes, Field(min_length=32, max_length=32)]
+AskedPoints = Annotated[tuple[Point, ...], Field(min_length=DECONFLICT_POINTS, max_length=DECONFLICT_POINTS)]
 
 
 class ReceiptItem(NamedTuple):
@@ -34,7 +37,11 @@ class ReceiptContent(NamedTuple):
 
 
 class RequestContent(NamedTuple):
-    """An agency asks an originator to release something to ``reader``; ``bits`` 0 means whatever can be given."""
+    """An agency asks an originator to release something to ``reader``; ``bits`` 0 means whatever can be given.
+
+    ``answer_by``: when a request that nobody has decided lapses; ``until``: until when the reader wants it, None for
+    good; both Unix ms.
+    """
 
     marking: Exercise
     reader: AgencyId
@@ -42,6 +49,7 @@ class RequestContent(NamedTuple):
     subject: Reason
     reason: Reason
     answer_by: Millis
+    until: Millis | None = None
 
 
 class DecisionContent(NamedTuple):
@@ -65,3 +73,60 @@ class Grant(NamedTuple):
     reader: AgencyId
     begin: Millis
     expires: Millis
+
+
+class RfiContent(NamedTuple):
+    """A portion of a request for information: what is asked, what the answer is wanted for, and by when, Unix ms."""
+
+    marking: Exercise
+    subject: ShortText
+    question: Annotated[str, Field(min_length=1, max_length=8_000)]
+    wants: Reason
+    answer_by: Millis
+
+
+class CoordContent(NamedTuple):
+    """One step between two agencies: a task or an offer opens a thread, the others answer the ``ref`` of the header.
+
+    ``decline`` also answers an RFI or a deconfliction ask. ``by_when`` is when what was agreed is due, Unix ms.
+    """
+
+    marking: Exercise
+    act: CoordAct
+    subject: Reason
+    text: Annotated[str, Field(max_length=4_000)]
+    by_when: Millis | None
+
+
+class DeconflictAsk(NamedTuple):
+    """Blinded identifiers, always as many: whoever reads them learns nothing but that something is asked."""
+
+    marking: Exercise
+    act: Literal["ask"]
+    points: AskedPoints
+
+
+class DeconflictReply(NamedTuple):
+    """The asked points blinded once more, in their order, and what the answerer holds, blinded, sorted and padded."""
+
+    marking: Exercise
+    act: Literal["reply"]
+    doubled: AskedPoints
+    held: Annotated[
+        tuple[Point, ...], Field(min_length=DECONFLICT_HELD_CLASSES[0], max_length=DECONFLICT_HELD_CLASSES[-1])
+    ]
+
+
+CoordMessage = CoordContent | DeconflictAsk | DeconflictReply
+
+
+class CosignContent(NamedTuple):
+    """A named co-signer's answer to the lead of a joint product, which the header's ``ref`` names.
+
+    ``signature`` is over that product's id; None refuses it, or takes back what was signed, for ``reason``, and is
+    final.
+    """
+
+    marking: Exercise
+    signature: Signature | None
+    reason: Annotated[str, Field(max_length=1_000)]
