@@ -98,6 +98,11 @@ class Life(ABC):
         else:
             self._armed = point
 
+    @property
+    def held_down(self) -> bool:
+        """Whether a fault keeps it from being started again."""
+        return not self._may_rise.is_set()
+
     def raise_again(self) -> None:
         """Let it be started again; a point that was never reached is forgotten."""
         self._armed = None

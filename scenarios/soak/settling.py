@@ -35,7 +35,9 @@ async def settle(region: Region) -> None:
 def unsettled(region: Region) -> list[str]:
     """Return what is under way still, in words."""
     struck = region.ghost.revoked_anywhere
-    found = [f"{agency} has no link" for agency in region.unlinked()]
+    # A machine that a fault holds down is coming back, whether anybody waits for it or not.
+    found = [f"{life.name} is down" for life in (region.broker, *region.nodes.values()) if life.held_down]
+    found += [f"{agency} has no link" for agency in region.unlinked()]
     sql = region.disk.connection(BROKER_DATABASE)
     queued = dict(sql.execute("SELECT reader, count(*) FROM queue GROUP BY reader").fetchall())
     found += [f"{count} rows are queued for {reader}" for reader, count in queued.items() if reader not in struck]
