@@ -59,7 +59,8 @@ def test_what_a_broker_that_is_put_back_delivers_again_has_no_second_effect() ->
 def test_a_reader_that_is_put_back_notices_what_it_forgot() -> None:
     seen = play(fault("old_snapshot", holder=READER)).sometimes
 
-    assert (1, 1) == (seen["node gap"], seen["forgotten by a reader that noticed"])
+    assert 1 == seen["node gap"]
+    assert 1 <= seen["forgotten by a reader that noticed"]
 
 
 @pytest.mark.parametrize("holder", [AUTHOR, READER, BROKER])
