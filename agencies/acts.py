@@ -5,23 +5,29 @@ What moves the frames is in agencies/node.py; between the two stand the outbox, 
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from agencies.consent_watch import ConsentWatch
 from agencies.core import NodeCore
+from agencies.deconflict import Identifier, held_by, make_ask, make_reply
 from agencies.drafts import Draft, Why, WorkflowDraft
 from agencies.incoming import Incoming
+from agencies.joint import JointProducts
+from agencies.joint_acts import JointActs
 from agencies.lookups import KeyLookups
 from agencies.notices import Notice
 from agencies.outgoing import Moment, Outgoing, Released
+from agencies.questions import Questions
 from agencies.receipts import Looked, ReceiptWatch
 from agencies.room import DiskRoom
 from agencies.store import HeldPortion, NodeStore
 from agencies.turns import DiskTurns
 from schemas.bundle import TrustRoot
 from schemas.frames import Lookup, UpMessage
+from schemas.report import PortionContent
+from schemas.workflow import DeconflictAsk
 from sealing.entropy import Entropy
 from transport.clock import Clock
 
@@ -66,6 +72,8 @@ class NodeActs:
         self._outgoing = Outgoing(core=core, store=store, entropy=entropy, receipt_due_ms=receipt_due_ms)
         self._watch = ReceiptWatch(core=core, store=store)
         self._consent = ConsentWatch(store=store)
+        self._questions = Questions(store=store)
+        self._entropy = entropy
         self._incoming = Incoming(core=core, store=store, root=root)
         self._on_notice = on_notice
         self._room = DiskRoom(agency=core.agency, moment=self._moment, tell=on_notice)
@@ -82,6 +90,14 @@ class NodeActs:
             wait_s=key_wait_s,
             absent_s=key_absent_s,
         )
+        self.joint = JointActs(
+            products=JointProducts(core=core, store=store, entropy=entropy, receipt_due_ms=receipt_due_ms),
+            store=store,
+            turns=turns,
+            lookups=self._lookups,
+            send=self._send,
+            moment=self._moment,
+        )
         self._control: deque[UpMessage] = deque(maxlen=_CONTROL_WAITING_MAX)
         self._wake = asyncio.Event()
         self._owing = asyncio.Event()
@@ -97,12 +113,16 @@ class NodeActs:
             StoreError: If the disk is full; then nothing was accepted.
         """
         await self._lookups.find_for(draft)
-        return await self._send(lambda: self._outgoing.release(draft, self._moment()))
+        return await self._send(lambda: self._outgoing.release(draft, self._moment(), then=self._questions.released))
 
     async def release_again(self, hid: bytes, readers: dict[str, int], why: Why) -> Released:
         """Release a message of ours to further readers; raises as ``release``."""
         await self._lookups.find(sorted(readers))
         return await self._send(lambda: self._outgoing.release_again(hid, readers, why, self._moment()))
+
+    async def grantable(self, hid: bytes, reader: str) -> int:
+        """Return the portions of a message of ours that a reader may have by policy and was not given yet, as bits."""
+        return await self._turns.run(lambda: self._outgoing.grantable(hid, reader, self._moment()))
 
     async def recall(self, hid: bytes, why: Why) -> Released:
         """Take a message of ours back from everybody who has any of it; raises as ``release``."""
@@ -121,6 +141,48 @@ class NodeActs:
             return released
 
         return await self._send(send)
+
+    async def coordinate(self, draft: WorkflowDraft) -> Released:
+        """Send one step of a coordination; raises as ``release``, and SealError if it answers what is not open."""
+        await self._lookups.find([draft.to])
+        return await self._send(lambda: self._outgoing.send_workflow(draft, self._moment(), then=self._questions.sent))
+
+    async def ask_for_hits(
+        self, identifiers: Sequence[Identifier], *, to: str, subject: str, answer_by: int, why: Why
+    ) -> Released:
+        """Ask an agency whether it holds any of these, without telling it which; raises as ``coordinate``.
+
+        Args:
+            identifiers: At most DECONFLICT_POINTS.
+            to: The agency.
+            subject: For this node's own record.
+            answer_by: Unix ms; not sent, since it would tell more than that something is asked.
+            why: For the record.
+        """
+        ask, kept = make_ask(identifiers, asker=self.agency, answerer=to, entropy=self._entropy)
+        draft = WorkflowDraft(
+            kind="coord", content=ask, to=to, ref=None, why=why, subject=subject, answer_by=answer_by, kept=kept
+        )
+        return await self.coordinate(draft)
+
+    async def answer_ask(
+        self, hid: bytes, ask: DeconflictAsk, *, asker: str, own: Iterable[PortionContent], why: Why
+    ) -> Released:
+        """Answer an ask by what these texts of our own name; raises as ``coordinate``.
+
+        Args:
+            hid: The message that asked.
+            ask: What it asked.
+            asker: Who asked.
+            own: Texts of this agency alone: a hit on another's would give away what that one told in confidence.
+            why: For the record.
+        """
+        held = held_by(own)
+        # On the disk's thread: a reply takes a tenth of a second of arithmetic, and the link must go on meanwhile.
+        reply = await self._turns.run(
+            lambda: make_reply(ask, held, asker=asker, answerer=self.agency, entropy=self._entropy)
+        )
+        return await self.coordinate(WorkflowDraft(kind="coord", content=reply, to=asker, ref=hid, why=why))
 
     async def opened(self, hid: bytes, *, stage: str = "opened", **fields: object) -> None:
         """Note that the desk has read (or acknowledged) a message, and owe its originator the receipt."""
@@ -155,13 +217,15 @@ class NodeActs:
 
     def _look(self) -> Looked:
         moment = self._moment()
-        ended = self._consent.look(moment)
+        ended = self._consent.look(moment) + self._questions.look(moment)
         looked = self._watch.look(moment)
         return replace(looked, notices=ended + looked.notices)
 
     def _tell_looked(self, looked: Looked) -> None:
         self.receipts_due_ms = looked.next_ms
         self._unsettled -= looked.expired
+        if any(notice.word == "grant_over" for notice in looked.notices):
+            self._owing.set()
         for notice in looked.notices:
             self._on_notice(notice)
 

@@ -62,6 +62,9 @@ class StandingOrder:
         outcome: For ``decide``.
         conditions: For a grant.
         grants: For a grant: the order whose report is released to the asker.
+        expires_after_ms: For a grant: how long it lasts; None is for good, or as long as the asker wanted it.
+        reader: For ``request``: for whom the desk asks; None is itself.
+        wanted_for_ms: For ``request``: how long the reader wants it; None is for good.
         after: How long it takes, where the desk's own pace does not apply.
         why: The reason, in words.
         once: Whether it is done only the first time.
@@ -83,6 +86,9 @@ class StandingOrder:
     after: Pace | None
     why: str
     once: bool
+    expires_after_ms: int | None = None
+    reader: str | None = None
+    wanted_for_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

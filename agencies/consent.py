@@ -1,20 +1,26 @@
 """What a node remembers of consent: requests that wait for a decision, and grants that end.
 
 A request that nobody decides by its time has lapsed, which is a refusal; both who asked and who was asked find that
-out by themselves, each by its own clock, so nothing has to be sent that might get lost. The tables are in the node's
-one database (agencies/store.py) and take part in its transactions.
+out by themselves, each by its own clock, so nothing has to be sent that might get lost. So it is with the end of a
+grant. The tables are in the node's one database (agencies/store.py) and take part in its transactions.
 """
 
 import sqlite3
 from typing import Final, Literal, NamedTuple
 
-from schemas.workflow import RequestContent
+from schemas.limits import UINT_MS_MAX
+from schemas.workflow import DecisionContent, Grant, RequestContent
 
 CONSENT_TABLES: Final = """
 CREATE TABLE request(hid BLOB PRIMARY KEY, side TEXT NOT NULL, other TEXT NOT NULL, reader TEXT NOT NULL,
     subject TEXT NOT NULL, answer_by INTEGER NOT NULL, state TEXT NOT NULL);
 CREATE INDEX request_open ON request(answer_by) WHERE state = 'open';
+CREATE TABLE consent(decision BLOB PRIMARY KEY, hid BLOB NOT NULL, bits INTEGER NOT NULL, originator TEXT NOT NULL,
+    reader TEXT NOT NULL, begin INTEGER NOT NULL, expires INTEGER NOT NULL, ended INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX consent_of ON consent(hid);
+CREATE INDEX consent_open ON consent(expires) WHERE ended = 0;
 """
+_NEVER: Final = UINT_MS_MAX  # when a grant ends that was given for good
 
 Side = Literal["asker", "originator"]  # which of the two this node is
 
@@ -30,8 +36,15 @@ class OpenRequest(NamedTuple):
     answer_by: int
 
 
+class KnownGrant(NamedTuple):
+    """A grant, and the decision that gave it."""
+
+    decision: bytes
+    grant: Grant
+
+
 class ConsentTable:
-    """The tables of requests and grants."""
+    """The tables ``request`` and ``consent`` of a node's database."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._sql = connection
@@ -63,8 +76,58 @@ class ConsentTable:
         """Note that a request has lapsed."""
         self._sql.execute("UPDATE request SET state = 'lapsed' WHERE hid = ?", (hid,))
 
+    def keep_grant(self, decision: bytes, content: DecisionContent, *, originator: str, begin: int) -> None:
+        """Keep what a decision grants, if it names a message; ``begin`` is Unix ms."""
+        if content.outcome == "grant" and content.granted is not None:
+            expires = _NEVER if content.expires is None else content.expires
+            self._sql.execute(
+                "INSERT OR IGNORE INTO consent VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
+                (decision, content.granted, content.bits, originator, content.reader, begin, expires),
+            )
+
+    def grants(self, hid: bytes) -> tuple[Grant, ...]:
+        """Return every grant of a message that is known here; the decision asks which of them count at its time."""
+        rows = self._sql.execute(
+            "SELECT hid, bits, originator, reader, begin, expires FROM consent WHERE hid = ? ORDER BY decision", (hid,)
+        )
+        return tuple(Grant(*row) for row in rows.fetchall())
+
+    def ending_grants(self, *, now_ms: int, limit: int) -> list[KnownGrant]:
+        """Return grants that are over by now and were not ended yet, the earliest first."""
+        rows = self._sql.execute(
+            "SELECT decision, hid, bits, originator, reader, begin, expires FROM consent"
+            " WHERE ended = 0 AND expires <= ? ORDER BY expires, decision LIMIT ?",
+            (now_ms, limit),
+        )
+        return [KnownGrant(decision, Grant(*grant)) for decision, *grant in rows.fetchall()]
+
+    def end_grant(self, decision: bytes) -> None:
+        """Note that a grant was ended."""
+        self._sql.execute("UPDATE consent SET ended = 1 WHERE decision = ?", (decision,))
+
+    def over(self, hid: bytes, *, originator: str, reader: str, now_ms: int) -> list[KnownGrant]:
+        """Return the grants of a message to a reader that are over, each with the bits that no other still covers."""
+        rows = self._sql.execute(
+            "SELECT decision, hid, bits, originator, reader, begin, expires FROM consent"
+            " WHERE hid = ? AND originator = ? AND reader = ? ORDER BY expires, decision",
+            (hid, originator, reader),
+        )
+        known = [KnownGrant(decision, Grant(*grant)) for decision, *grant in rows.fetchall()]
+        covered = 0
+        for item in known:
+            covered |= item.grant.bits if now_ms < item.grant.expires else 0
+        return [
+            KnownGrant(item.decision, item.grant._replace(bits=item.grant.bits & ~covered))
+            for item in known
+            if item.grant.expires <= now_ms and item.grant.bits & ~covered
+        ]
+
     def earliest_end(self) -> int | None:
-        """Return when the next open request lapses, Unix ms; None if none is open."""
-        found = self._sql.execute("SELECT min(answer_by) FROM request WHERE state = 'open'").fetchone()[0]
+        """Return when the next open request lapses or the next grant ends, Unix ms; None if nothing is open."""
+        answer_by = self._sql.execute("SELECT min(answer_by) FROM request WHERE state = 'open'").fetchone()[0]
+        expires = self._sql.execute(
+            "SELECT min(expires) FROM consent WHERE ended = 0 AND expires < ?", (_NEVER,)
+        ).fetchone()[0]
         # A decision that is made at the very time that was named is in time.
-        return None if found is None else int(found) + 1
+        lapse = None if answer_by is None else int(answer_by) + 1
+        return min((int(at) for at in (lapse, expires) if at is not None), default=None)

@@ -7,11 +7,14 @@ never leaves the feed stuck. Runs on the thread that has the node's store.
 from dataclasses import dataclass, field, replace
 from typing import Any, assert_never
 
+from agencies.consent_watch import end_grant
 from agencies.core import NodeCore
+from agencies.joint_intake import JointIntake
 from agencies.notices import Notice
 from agencies.outbox import UNRECEIPTED_KINDS
 from agencies.outgoing import Moment, describe
 from agencies.quarantine import Kept
+from agencies.questions import Incomer, Questions
 from agencies.receipts import ReceiptWatch
 from agencies.state import Accepted, Duplicate, HeldMessage, Rejected
 from agencies.store import NodeStore
@@ -37,7 +40,7 @@ from schemas.frames import (
 from schemas.label import Label
 from schemas.limits import SEQUENCE_SKIP
 from schemas.report import PortionContent
-from schemas.workflow import DecisionContent, ReceiptContent, ReceiptItem, ReceiptStatus, RequestContent
+from schemas.workflow import DecisionContent, ReceiptContent, ReceiptItem, ReceiptStatus, RequestContent, RfiContent
 from sealing.opening import Content, finish_chunked
 from sealing.portions import chunk_hash, manifest_hashes
 from sealing.statements import read_bundle, read_verdict
@@ -56,6 +59,8 @@ class Arrival:
     ref: bytes | None
     contents: tuple[tuple[int, Content], ...]  # by place
     topics: tuple[str, ...] = ()  # of these portions
+    outcome: str = ""  # what became of a question by it: answered, declined, hit, no_hit, accepted, done
+    asks_cosignature: bool = False  # of this agency, as a co-signer of a joint product
 
 
 @dataclass(slots=True)
@@ -87,6 +92,8 @@ class Incoming:
         self._store = store
         self._root = root
         self._watch = ReceiptWatch(core=core, store=store)
+        self._questions = Questions(store=store)
+        self._joint = JointIntake(core=core, store=store)
         self._resuming = False
         self._witnessing = Witnessing(
             core=core, table=store.witness, journal=store.journal, quarantine=store.quarantine
@@ -225,6 +232,7 @@ class Incoming:
         self._write(
             "delivered", moment, hid=hid.hex(), kind=header.kind, originator=accepted.originator, bits=accepted.bits
         )
+        accepted = self._without_ended(accepted, moment)
         if accepted.missing:
             self._write("missing", moment, originator=accepted.originator, messages=accepted.missing)
         for item in accepted.misreleases:
@@ -239,6 +247,9 @@ class Incoming:
             self._recalled(accepted, moment)
             effects.chunks_moved = True
             return
+        if header.kind == "cosign" and not self._answered(accepted, moment):
+            return
+        self._joint.keep(accepted)
         opened = tuple((portion.place, portion.content) for portion in accepted.portions if portion.content is not None)
         for portion in accepted.portions:
             if portion.chunks:
@@ -251,9 +262,40 @@ class Incoming:
             labels = {portion.place: portion.label for portion in accepted.portions}
             self._opened(arrival, labels, effects, moment)
 
+    def _answered(self, accepted: Accepted, moment: Moment) -> bool:
+        """Take what a co-signer answers; False if it was refused, which is noted."""
+        try:
+            self._joint.take_answer(accepted, moment)
+        except RemoteError as error:
+            self._reject(accepted.hid, moment, hid=accepted.hid, code=error.code, stage=error.stage)
+            return False
+        return True
+
+    def _without_ended(self, accepted: Accepted, moment: Moment) -> Accepted:
+        """Erase at once what comes by a grant that was over before it came, and keep it from the desk."""
+        ended = self._store.consent.over(
+            accepted.hid, originator=accepted.originator, reader=self._core.agency, now_ms=moment.at_ms
+        )
+        bits = 0
+        for known in ended:
+            end_grant(self._store, known, moment)
+            bits |= known.grant.bits
+        if not bits:
+            return accepted
+        return replace(accepted, portions=tuple(item for item in accepted.portions if not bits >> item.place & 1))
+
     def _opened(self, arrival: Arrival, labels: dict[int, Label], effects: Effects, moment: Moment) -> None:
         hid, kind, originator, ref = arrival.hid, arrival.kind, arrival.originator, arrival.ref
         bits = sum(1 << place for place, _ in arrival.contents)
+        contents = tuple(content for _, content in arrival.contents)
+        try:
+            outcome = self._questions.arrived(
+                Incomer(hid=hid, kind=kind, originator=originator, ref=ref, contents=contents), moment
+            )
+        except RemoteError as error:
+            self._reject(pack((hid, kind, bits)), moment, hid=hid, code=error.code, stage=error.stage)
+            return
+        signed, asked = self._joint.shown(hid)
         self._write(
             "verified",
             moment,
@@ -265,25 +307,33 @@ class Incoming:
             portions=[
                 {"place": place, **describe(labels[place], content)}
                 for place, content in arrival.contents
-                if isinstance(content, PortionContent)
+                if isinstance(content, PortionContent | RfiContent)
             ],
+            **signed,
         )
         if ref is not None and kind == "report" and self._store.held(ref) is not None:
             self._write("superseded", moment, hid=ref.hex(), by=hid.hex())
         self._owe(originator, hid, bits, "delivered", moment)
-        self._note_consent(arrival, effects)
+        self._note_consent(arrival, effects, moment)
+        if outcome is not None:
+            effects.due_ms = self._store.next_due()
+            arrival = replace(arrival, outcome=outcome)
         topics = tuple(sorted({labels[place].topic for place, _ in arrival.contents}))
-        effects.arrivals.append(replace(arrival, topics=topics))
+        effects.arrivals.append(replace(arrival, topics=topics, asks_cosignature=asked))
 
-    def _note_consent(self, arrival: Arrival, effects: Effects) -> None:
-        """Remember a request that waits for our decision, or that ours has its decision now."""
+    def _note_consent(self, arrival: Arrival, effects: Effects, moment: Moment) -> None:
+        """Remember a request that waits for our decision, that ours has its decision now, and what is granted."""
         for _, content in arrival.contents:
             match content:
                 case RequestContent():
                     self._store.consent.open_request(arrival.hid, content, side="originator", other=arrival.originator)
-                case DecisionContent() if arrival.ref is not None:
-                    # A decision counts from the originator that was asked, and from nobody else.
-                    self._store.consent.decide_request(arrival.ref, side="asker", other=arrival.originator)
+                case DecisionContent():
+                    # A decision counts from the originator that was asked, and a grant for its own messages.
+                    if arrival.ref is not None:
+                        self._store.consent.decide_request(arrival.ref, side="asker", other=arrival.originator)
+                    self._store.consent.keep_grant(
+                        arrival.hid, content, originator=arrival.originator, begin=moment.at_ms
+                    )
                 case _:
                     continue
             effects.due_ms = self._store.next_due()
@@ -300,7 +350,7 @@ class Incoming:
                 if offered is None or item.bits & ~offered:
                     named = pack((accepted.hid, item))
                     self._reject(named, moment, hid=accepted.hid, code=Code.REFERENCE, stage=Stage.POLICY)
-                elif self._store.keep_receipt(item.hid, reader, status=item.status, bits=item.bits, at=item.at):
+                elif self._keep_receipt(item, reader):
                     self._write(
                         "receipt",
                         moment,
@@ -312,6 +362,13 @@ class Incoming:
                     )
                     effects.notices += self._watch.settle_late(overdue, reader, moment)
                     self._store.passing("send.4")
+
+    def _keep_receipt(self, item: ReceiptItem, reader: str) -> bool:
+        # What a grant's end erased answers no recall: there the reader says what became of all that it still held.
+        ended = item.status == "purged" and item.through is not None
+        return self._store.keep_receipt(
+            item.hid, reader, status="ended" if ended else item.status, bits=item.bits, at=item.at
+        )
 
     def _recalled(self, accepted: Accepted, moment: Moment) -> None:
         ref = accepted.header.ref
@@ -453,7 +510,8 @@ def workflow_fields(content: Content) -> dict[str, Any]:
         case RequestContent():
             return {"reader": content.reader, "subject": content.subject}
         case DecisionContent():
-            return {"outcome": content.outcome, "reason": content.reason, "conditions": content.conditions}
+            fields = {"outcome": content.outcome, "reason": content.reason, "conditions": content.conditions}
+            return fields if content.expires is None else {**fields, "expires_ms": content.expires}
         case _:
             return {}
 

@@ -6,7 +6,18 @@ The same stands in the node's journal, but for the disk: a disk that is full tak
 from dataclasses import dataclass
 from typing import Literal
 
-NoticeWord = Literal["overdue", "settled_late", "expired", "refused", "lapsed", "disk_full", "disk_has_room"]
+NoticeWord = Literal[
+    "overdue",
+    "settled_late",
+    "expired",
+    "refused",
+    "lapsed",
+    "grant_over",
+    "disk_full",
+    "disk_has_room",
+    "unanswered",
+    "answer_due",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,13 +28,15 @@ class Notice:
         word: ``overdue``: these readers have sent no receipt in time. ``settled_late``: one of them has, now.
             ``expired``: the message is over, and these never sent one. ``refused``: the router gives it to nobody.
             ``lapsed``: nobody has decided on a request in time; the reader named is the other side of it.
+            ``grant_over``: a grant to this reader has ended, and its node has erased what came by it.
+            ``unanswered``: the partner named has not answered in time. ``answer_due``: it waits for ours.
         at_ms: When, Unix ms.
         hid: The message; None where the disk is spoken of.
         kind: Of the message.
         readers: Whom it concerns.
         accepted: Whether the router has taken the release; if it has not, the fault lies on this side of it.
         code: Of a refusal.
-        text: What the disk said, or what a request asked for.
+        text: What the disk said, or what a request or question is about.
     """
 
     word: NoticeWord

@@ -4,7 +4,7 @@ What this returns as released is on disk and will be sent until a verdict comes.
 node's store.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from schemas.errors import RemoteError, SealError
 from schemas.label import PRECEDENCE_ORDER, PRECEDENCE_RANK, Label
 from schemas.limits import ENVELOPE_BYTES_MAX, LIFETIME_MS_MAX, RECEIPT_DUE_MS
 from schemas.report import PortionContent
-from schemas.workflow import DecisionContent, ReceiptContent, RequestContent
+from schemas.workflow import DecisionContent, ReceiptContent, RequestContent, RfiContent
 from sealing.entropy import Entropy
 from sealing.seal import Reader, SealedMessage, release, seal
 
@@ -77,7 +77,7 @@ class Outgoing:
     def audience_of(self, draft: Draft, *, at_ms: int) -> Audience:
         """Return who would get what of a draft, and who not by which rule; nothing is sent."""
         return find_audience(
-            [portion.label for portion in draft.portions],
+            [portion.label for portion in draft.written],
             author=self._core.agency,
             to=draft.to,
             quotes=draft.quotes,
@@ -89,8 +89,19 @@ class Outgoing:
         """Return those readers whose current box key is not known here."""
         return tuple(reader for reader in readers if not self._has_key(reader, at_ms))
 
-    def release(self, draft: Draft, moment: Moment) -> Released:
+    def release(
+        self,
+        draft: Draft,
+        moment: Moment,
+        *,
+        then: Callable[[Draft, bytes, Iterable[str], Moment], None] = lambda _draft, _hid, _readers, _moment: None,
+    ) -> Released:
         """Seal a draft for its audience and put it into the outbox.
+
+        Args:
+            draft: What is released.
+            moment: Now.
+            then: Told of draft, message and readers within the transaction; what it raises takes all back.
 
         Raises:
             SealError: If the content is not allowed or too large.
@@ -106,13 +117,13 @@ class Outgoing:
             self._write("intended", moment, **_why(draft.why), to=list(draft.to), left_out=left_out)
             if not readers:
                 return Released(hid=None, audience={}, left_out=left_out)
-            sealed = self._seal([(p.label, _checked(p.content)) for p in draft.portions], draft, moment)
+            sealed = self._seal([(p.label, checked(p.content)) for p in draft.written], draft, moment)
             bits = {reader: sealed.bits(positions) for reader, positions in readers.items()}
             self._store.keep_sealed(sealed)
             due_ms = self._put_out(sealed, bits, moment, with_blobs=True)
             portions = [
                 {"place": kept.place, **describe(portion.label, portion.content)}
-                for kept, portion in zip(sealed.portions, draft.portions, strict=True)
+                for kept, portion in zip(sealed.portions, draft.written, strict=True)
             ]
             self._write(
                 "released",
@@ -124,6 +135,9 @@ class Outgoing:
                 audience=bits,
                 portions=portions,
             )
+            then(draft, sealed.hid, bits, moment)
+            if draft.questions:
+                due_ms = self._store.next_due() or due_ms
         return Released(hid=sealed.hid, audience=bits, left_out=left_out, due_ms=due_ms)
 
     def release_again(self, hid: bytes, readers: dict[str, int], why: Why, moment: Moment) -> Released:
@@ -143,11 +157,7 @@ class Outgoing:
         if sealed is None:
             msg = f"{hid.hex()[:16]} is no message of {self._core.agency}"
             raise SealError(msg, remedy="only its originator can release a message")
-        labels = [portion.label for portion in sealed.portions]
-        found = find_audience(
-            labels, author=self._core.agency, to=tuple(sorted(readers)), quotes=(),
-            at_ms=moment.at_ms, community=self._core.community,
-        )  # fmt: skip
+        found = self._audience_again(sealed, tuple(sorted(readers)), moment)
         left_out = dict(found.left_out)
         bits = {reader: sealed.bits(at) & (readers[reader] or ~0) for reader, at in found.readers.items()}
         bits = {reader: mask for reader, mask in bits.items() if mask}
@@ -163,6 +173,24 @@ class Outgoing:
                 "released", moment, **_why(why), hid=hid.hex(), kind=sealed.kind, ref=None, audience=bits, portions=[]
             )
         return Released(hid=hid, audience=bits, left_out=left_out, due_ms=due_ms)
+
+    def grantable(self, hid: bytes, reader: str, moment: Moment) -> int:
+        """Return the portions of a message of ours that a reader may have by policy and was not given yet, as bits."""
+        sealed = self._store.sealed(hid)
+        if sealed is None:
+            return 0
+        found = self._audience_again(sealed, (reader,), moment)
+        return sealed.bits(found.readers.get(reader, ())) & ~self._store.offered_to(hid).get(reader, 0)
+
+    def _audience_again(self, sealed: SealedMessage, to: tuple[str, ...], moment: Moment) -> Audience:
+        return find_audience(
+            [portion.label for portion in sealed.portions],
+            author=self._core.agency,
+            to=to,
+            quotes=(),
+            at_ms=moment.at_ms,
+            community=self._core.community,
+        )
 
     def recall(self, hid: bytes, why: Why, moment: Moment) -> Released:
         """Take a message of ours back from everybody who has any of it; it cannot be released again.
@@ -204,8 +232,19 @@ class Outgoing:
             )  # fmt: skip
         return Released(hid=sealed.hid, audience=bits, left_out=left_out, due_ms=due_ms)
 
-    def send_workflow(self, draft: WorkflowDraft, moment: Moment) -> Released:
-        """Seal a request or decision for one agency and put it into the outbox.
+    def send_workflow(
+        self,
+        draft: WorkflowDraft,
+        moment: Moment,
+        *,
+        then: Callable[[WorkflowDraft, bytes, Moment], None] = lambda _draft, _hid, _moment: None,
+    ) -> Released:
+        """Seal a request, decision or step of a coordination for one agency and put it into the outbox.
+
+        Args:
+            draft: What is sent.
+            moment: Now.
+            then: Told of draft and message within the transaction; what it raises takes all back.
 
         Raises:
             SealError: If the reader's box key is not known.
@@ -216,10 +255,16 @@ class Outgoing:
             match draft.content:
                 case RequestContent() as asked if released.hid is not None:
                     self._store.consent.open_request(released.hid, asked, side="asker", other=draft.to)
-                case DecisionContent() if draft.ref is not None:
-                    self._store.consent.decide_request(draft.ref, side="originator", other=draft.to)
+                case DecisionContent() as decided if released.hid is not None:
+                    if draft.ref is not None:
+                        self._store.consent.decide_request(draft.ref, side="originator", other=draft.to)
+                    self._store.consent.keep_grant(
+                        released.hid, decided, originator=self._core.agency, begin=moment.at_ms
+                    )
                 case _:
                     pass
+            if released.hid is not None:
+                then(draft, released.hid, moment)
             return replace(released, due_ms=self._store.next_due())
 
     def send_receipts(self, moment: Moment) -> bool:
@@ -251,12 +296,17 @@ class Outgoing:
         return Released(hid=sealed.hid, audience={draft.to: sealed.bits([0])}, left_out={}, due_ms=due_ms)
 
     def _seal(
-        self, contents: Sequence[tuple[Label, bytes]], draft: Draft | WorkflowDraft, moment: Moment
+        self,
+        contents: Sequence[tuple[Label, bytes]],
+        draft: Draft | WorkflowDraft,
+        moment: Moment,
+        *,
+        cosigners: tuple[str, ...] = (),
     ) -> SealedMessage:
         return seal(
             contents,
             kind=draft.kind,
-            by=(self._core.agency,),
+            by=(self._core.agency, *cosigners),
             ts=moment.at_ms,
             exp=moment.at_ms + draft.lifetime_ms,
             bundle_version=self._core.bundle.version,
@@ -272,9 +322,12 @@ class Outgoing:
         *,
         with_blobs: bool,
         subject: bytes | None = None,
+        cosignatures: tuple[bytes | None, ...] | None = None,
     ) -> int:
         readers = self._readers(bits, moment)
-        envelope = release(sealed, readers, signer=self._core.keys.signer, with_blobs=with_blobs)
+        envelope = release(
+            sealed, readers, signer=self._core.keys.signer, cosignatures=cosignatures, with_blobs=with_blobs
+        )
         wraps_hash: bytes = unpack(envelope, bytes_max=ENVELOPE_BYTES_MAX)[1]
         dues = {mask: moment.at_ms + self._receipt_due_ms[_precedence(sealed, mask)] for mask in set(bits.values())}
         due_ms = self._store.keep_release(
@@ -327,8 +380,10 @@ def _precedence(sealed: SealedMessage, bits: int) -> str:
     return PRECEDENCE_ORDER[max(ranks)] if ranks else "IMMEDIATE"
 
 
-def describe(label: Label, content: PortionContent) -> dict[str, Any]:
+def describe(label: Label, content: PortionContent | RfiContent) -> dict[str, Any]:
     """Return what the journal says of a portion: its label, title, passages and parents, never its text."""
+    if isinstance(content, RfiContent):
+        return {"label": label._asdict(), "title": content.subject, "passages": [], "derived_from": []}
     return {
         "label": label._asdict(),
         "title": content.title,
@@ -337,13 +392,14 @@ def describe(label: Label, content: PortionContent) -> dict[str, Any]:
     }
 
 
-def _checked(content: PortionContent) -> bytes:
+def checked(content: PortionContent | RfiContent) -> bytes:
     """Pack a content that every reader will be able to read back."""
     packed = pack(content)
     try:
-        read_shape(PortionContent, tuple(content))
+        read_shape(type(content), tuple(content))
     except RemoteError as error:
-        msg = f"the portion {content.title!r} cannot be sent: {error}"
+        title = content.subject if isinstance(content, RfiContent) else content.title
+        msg = f"the portion {title!r} cannot be sent: {error}"
         raise SealError(msg, remedy="shorten or correct that field") from error
     return packed
 

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from agencies.consent import CONSENT_TABLES, ConsentTable
+from agencies.joint_table import JOINT_TABLES, JointTable
 from agencies.journal import Journal
 from agencies.outbox import Outbox
 from agencies.quarantine import QUARANTINE_TABLE, Quarantine
+from agencies.question_table import QUESTION_TABLE, QuestionTable
 from agencies.state import Accepted, HeldMessage
 from agencies.witness import WITNESS_TABLE, WitnessTable
 from schemas.codec import pack
@@ -54,7 +56,7 @@ CREATE TABLE announcement(agency TEXT NOT NULL, epoch INTEGER NOT NULL, statemen
 CREATE TABLE receipt(hid BLOB NOT NULL, reader TEXT NOT NULL, status TEXT NOT NULL, bits INTEGER NOT NULL,
     at INTEGER NOT NULL, PRIMARY KEY(hid, reader, status)) WITHOUT ROWID;
 CREATE TABLE owed(number INTEGER PRIMARY KEY, originator TEXT NOT NULL, hid BLOB NOT NULL, bits INTEGER NOT NULL,
-    status TEXT NOT NULL, at INTEGER NOT NULL);
+    status TEXT NOT NULL, at INTEGER NOT NULL, through BLOB);
 CREATE TABLE journal(number INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, machine_ms INTEGER NOT NULL,
     stage TEXT NOT NULL, fields TEXT NOT NULL, chain BLOB NOT NULL);
 """
@@ -95,6 +97,8 @@ class NodeStore(Outbox):
         self.witness = WitnessTable(self._sql)
         self.quarantine = Quarantine(self._sql)
         self.consent = ConsentTable(self._sql)
+        self.questions = QuestionTable(self._sql)
+        self.joint = JointTable(self._sql)
 
     @classmethod
     def open(cls, path: Path, *, agency: str, disk: Callable[..., Database] = open_database) -> "NodeStore":
@@ -113,13 +117,16 @@ class NodeStore(Outbox):
             application_id=APPLICATION_ID,
             version=SCHEMA_VERSION,
             owner=agency,
-            create=tables_of(_TABLES + WITNESS_TABLE + QUARANTINE_TABLE + CONSENT_TABLES),
+            create=tables_of(
+                _TABLES + WITNESS_TABLE + QUARANTINE_TABLE + CONSENT_TABLES + QUESTION_TABLE + JOINT_TABLES
+            ),
         )
         return cls(database, agency=agency)
 
     def next_due(self) -> int | None:
-        """Return when a receipt, a verdict or a decision is next due, Unix ms; None if nothing is awaited."""
-        return min((at for at in (self.earliest_due(), self.consent.earliest_end()) if at is not None), default=None)
+        """Return when a receipt, verdict, decision or answer is next due, Unix ms; None if nothing is awaited."""
+        dues = (self.earliest_due(), self.consent.earliest_end(), self.questions.earliest_due())
+        return min((at for at in dues if at is not None), default=None)
 
     def make_sure_of_room(self) -> None:
         """Find out whether a disk that was full has room again.
@@ -264,6 +271,15 @@ class NodeStore(Outbox):
         self._sql.execute("DELETE FROM chunk WHERE hid = ?", (hid,))
         return 0 if held is None else held.bits
 
+    def erase_portions(self, hid: bytes, bits: int) -> int:
+        """Erase some portions of a message whose grant is over; returns those that were held."""
+        held = self.held(hid)
+        erased = 0 if held is None else held.bits & bits
+        self._sql.execute("UPDATE inbox SET bits = bits & ~? WHERE hid = ?", (erased, hid))
+        for table in ("portion", "chunk"):
+            self._sql.execute(f"DELETE FROM {table} WHERE hid = ? AND (? >> place) & 1", (hid, bits))  # noqa: S608 - one of two names
+        return erased
+
     def mark_opened(self, hid: bytes, *, at: int) -> bool:
         """Note that the desk has read a message; False if it had, or if it is not held."""
         return bool(
@@ -350,15 +366,15 @@ class NodeStore(Outbox):
     def owe_receipt(self, originator: str, item: ReceiptItem) -> None:
         """Note that an originator is owed a receipt."""
         self._sql.execute(
-            "INSERT INTO owed(originator, hid, bits, status, at) VALUES (?, ?, ?, ?, ?)",
-            (originator, item.hid, item.bits, item.status, item.at),
+            "INSERT INTO owed(originator, hid, bits, status, at, through) VALUES (?, ?, ?, ?, ?, ?)",
+            (originator, *item),
         )
 
     def take_owed(self) -> dict[str, list[ReceiptItem]]:
         """Take up to a message's worth of owed receipts for each originator, oldest first."""
         taken: dict[str, list[ReceiptItem]] = {}
         numbers: list[tuple[int]] = []
-        rows = self._sql.execute("SELECT number, originator, hid, bits, status, at FROM owed ORDER BY number")
+        rows = self._sql.execute("SELECT number, originator, hid, bits, status, at, through FROM owed ORDER BY number")
         for number, originator, *item in rows.fetchall():
             items = taken.setdefault(originator, [])
             if len(items) < RECEIPT_ITEMS_MAX:

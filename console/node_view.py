@@ -41,6 +41,7 @@ def _line(happening: dict[str, Any]) -> str:
         "lapsed": lambda: (
             f"{hid} LAPSED: {happening['originator']} did not decide on the request of {happening['asker']} in time"
         ),
+        "grant_over": lambda: f"{hid}: the grant of {happening['originator']} to {happening['reader']} has ended",
         "disk_full": lambda: f"DISK FULL: read-only; nothing is accepted or acked until there is room: {text}",
         "disk_has_room": lambda: "the disk has room again; the node goes on",
         "receipt": lambda: f"{hid} {happening['status']} by {happening['reader']}",

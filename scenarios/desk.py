@@ -4,9 +4,10 @@ Everything a desk does goes through its node, sealed and judged like any other t
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import assert_never
 
-from agencies.bots import Bot, PlannedAct
+from agencies.bots import Bot, PlannedAct, StandingOrder
 from agencies.conditions import Outcome, Sighting, TriggerWord
 from agencies.drafts import Draft, Why, WorkflowDraft
 from agencies.incoming import Arrival, workflow_fields
@@ -216,12 +217,15 @@ class Desk:
 
     async def _request(self, planned: PlannedAct, why: Why) -> None:
         order = planned.order
-        answer_by = self._clock.now_ms() + order.answer_within_ms
+        now_ms = self._clock.now_ms()
+        answer_by = now_ms + order.answer_within_ms
+        until = None if order.wanted_for_ms is None else now_ms + order.wanted_for_ms
+        reader = order.reader or self.agency
         for originator in order.to:
-            content = RequestContent("EXERCISE", self.agency, 0, order.subject, order.why, answer_by)
+            content = RequestContent("EXERCISE", reader, 0, order.subject, order.why, answer_by, until)
             draft = WorkflowDraft(kind="request", content=content, to=originator, ref=None, why=why)
             await self._node.send_workflow(
-                draft, originator=originator, subject=order.subject, reader=self.agency, answer_by_ms=answer_by
+                draft, originator=originator, subject=order.subject, reader=reader, answer_by_ms=answer_by
             )
 
     async def _decide(self, planned: PlannedAct, why: Why) -> None:
@@ -231,21 +235,33 @@ class Desk:
             asked = request.contents[0][1] if request is not None else None
             if request is None or not isinstance(asked, RequestContent) or order.outcome is None:
                 continue
+            granted = self._released.get(order.grants or "") if order.outcome == "grant" else None
             content = DecisionContent(
-                "EXERCISE", asked.reader, order.outcome, asked.bits, order.conditions, order.why, None
+                *("EXERCISE", asked.reader, order.outcome),
+                asked.bits if granted is None else await self._node.grantable(granted, asked.reader),
+                *(order.conditions, order.why),
+                expires=None if granted is None else self._grant_ends(order, asked),
+                granted=granted,
             )
+            noted = {
+                "reader": asked.reader,
+                "outcome": order.outcome,
+                "reason": order.why,
+                "conditions": order.conditions,
+                "subject": asked.subject,
+            } | ({} if content.expires is None else {"expires_ms": content.expires})
             draft = WorkflowDraft(kind="decision", content=content, to=request.originator, ref=request.hid, why=why)
-            await self._node.send_workflow(
-                draft,
-                reader=asked.reader,
-                outcome=order.outcome,
-                reason=order.why,
-                conditions=order.conditions,
-                subject=asked.subject,
-            )
-            granted = self._released.get(order.grants or "")
-            if order.outcome == "grant" and granted is not None:
+            await self._node.send_workflow(draft, **noted)
+            if content.expires is not None and asked.reader != request.originator:
+                # The end of the grant binds its reader's node, so that has to know of it too.
+                await self._node.send_workflow(replace(draft, to=asked.reader, ref=None), copy=True, **noted)
+            if granted is not None:
                 self._sent(planned, await self._node.release_again(granted, {asked.reader: 0}, why))
+
+    def _grant_ends(self, order: StandingOrder, asked: RequestContent) -> int | None:
+        """Return when a grant ends, Unix ms: when the order says, and no later than it was wanted."""
+        lasts = None if order.expires_after_ms is None else self._clock.now_ms() + order.expires_after_ms
+        return min((at for at in (lasts, asked.until) if at is not None), default=None)
 
     def _sighting(  # noqa: PLR0917 - private, and called by name but for the first two
         self,

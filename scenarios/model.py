@@ -199,6 +199,9 @@ class Order:
         outcome: For ``decide``.
         conditions: For a grant.
         grants: For a grant: the order whose report is released again to the asker.
+        expires_after_ms: For a grant: how long it lasts; None is for good, or as long as the asker wanted it.
+        reader: For ``request``: for whom the asker asks; None is the asker itself.
+        wanted_for_ms: For ``request``: how long the reader wants it; None is for good.
     """
 
     order: str
@@ -220,6 +223,9 @@ class Order:
     why: str
     once: bool
     answer_within_ms: int | None = None  # for ``request``: how long the asker can wait
+    expires_after_ms: int | None = None
+    reader: str | None = None
+    wanted_for_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,9 @@ _FIELDS_OF_ACT: Final[dict[str, tuple[ActWord, ...]]] = {
     "outcome": ("decide",),
     "conditions": ("decide",),
     "grants": ("decide",),
+    "expires_after": ("decide",),
+    "reader": ("request",),
+    "wanted_for": ("request",),
 }
 
 
@@ -142,6 +145,9 @@ def _read_order(
     title, after = fields.text("title"), fields.read("after", read_span, None)
     once = fields.read("once", read_yes_or_no, True)
     answer_within_ms = fields.read("answer_within", read_duration_ms, None)
+    expires_after_ms = fields.read("expires_after", read_duration_ms, None)
+    wanted_for_ms = fields.read("wanted_for", read_duration_ms, None)
+    reader = fields.one_of("reader", known.agencies, noun="participant")
     if condition is None:
         return None
     return Order(
@@ -149,6 +155,7 @@ def _read_order(
         label=None if label_name is None else labels[label_name], title=title or None, keep=keep, corrects=corrects,
         subject=subject, outcome="grant" if outcome == "grant" else "refuse" if outcome == "refuse" else None,
         conditions=conditions, grants=grants, after=after, why=why, once=once, answer_within_ms=answer_within_ms,
+        expires_after_ms=expires_after_ms, reader=reader, wanted_for_ms=wanted_for_ms,
     )  # fmt: skip
 
 

@@ -39,8 +39,10 @@ Stages of a node
     acted             act, order, reason, cause   (an act that sends nothing: hold, note)
     requested         hid, originator, subject, reader, answer_by_ms
     request_opened    hid, reader, subject
-    decision          hid, reader, outcome, reason, conditions, subject   (made by this node)
-    decision_opened   hid, outcome, reason, conditions
+    decision          hid, reader, outcome, reason, conditions, subject, expires_ms, copy   (by this node; expires_ms
+                      where a grant ends; copy where its reader is told of it beside the asker)
+    decision_opened   hid, outcome, reason, conditions, expires_ms
+    grant_over        hid, decision, originator, reader, bits   (a grant has ended; bits: what its reader erased)
     lapsed            hid, asker, originator, reader, subject, answer_by_ms   (at both, where no decision was made)
     receipt           hid, reader, status, bits, reported_ms
     overdue           hid, kind, readers, accepted (bool)   (no receipt of these readers by its deadline)

@@ -21,12 +21,17 @@ AskedPoints = Annotated[tuple[Point, ...], Field(min_length=DECONFLICT_POINTS, m
 
 
 class ReceiptItem(NamedTuple):
-    """What became of one report: ``bits`` are the portions it speaks of, ``at`` is Unix ms."""
+    """What became of one report: ``bits`` are the portions it speaks of, ``at`` is Unix ms.
+
+    ``through`` says by what: of ``used`` the product that quotes it, of ``purged`` the decision whose grant has ended;
+    None of what a recall brought about, and of everything else.
+    """
 
     hid: Hash
     bits: Bits
     status: ReceiptStatus
     at: Millis
+    through: Hash | None = None
 
 
 class ReceiptContent(NamedTuple):
@@ -53,7 +58,10 @@ class RequestContent(NamedTuple):
 
 
 class DecisionContent(NamedTuple):
-    """The originator's answer. A grant is followed by the originator's own re-release, never by a forward."""
+    """The originator's answer. A grant is followed by the originator's own re-release, never by a forward.
+
+    ``granted`` is the message of which ``bits`` are granted; ``expires`` is when that ends, Unix ms, None for never.
+    """
 
     marking: Exercise
     reader: AgencyId
@@ -62,6 +70,7 @@ class DecisionContent(NamedTuple):
     conditions: Annotated[str, Field(max_length=1_000)]
     reason: Reason
     expires: Millis | None
+    granted: Hash | None = None
 
 
 class Grant(NamedTuple):

@@ -22,6 +22,8 @@ class ConsentRequest:
         told_ms: When the asker's desk opened the decision.
         product_ms: When the asker's node verified what the grant released.
         in_time: Whether it was decided by ``answer_by_ms``; None while that had not come by ENDEX.
+        expires_ms: When a grant ends; None for good.
+        ended_ms: When the reader's node erased what came by it.
     """
 
     hid: str
@@ -41,6 +43,8 @@ class ConsentRequest:
     reason: str
     conditions: str
     in_time: bool | None
+    expires_ms: int | None = None
+    ended_ms: int | None = None
 
 
 def find_requests(history: History, *, start_ms: int) -> tuple[ConsentRequest, ...]:
@@ -64,7 +68,7 @@ def _match(history: History) -> dict[int, Moment]:
     released = {release.hid: release for release in history.releases}
     answered: dict[int, Moment] = {}
     for decision in history.of_stage("decision"):
-        if decision.at_ms > history.end_ms:
+        if decision.at_ms > history.end_ms or decision.fields.get("copy"):
             continue
         open_requests = [
             (index, request)
@@ -122,7 +126,25 @@ def _follow(asked: Moment, decision: Moment | None, history: History, start_ms: 
         reason=decision.text("reason") if decision else "",
         conditions=decision.text("conditions") if decision else "",
         in_time=in_time,
+        expires_ms=_expires(decision, start_ms),
+        ended_ms=_ended(reader, product[1], history) if product is not None else None,
     )
+
+
+def _expires(decision: Moment | None, start_ms: int) -> int | None:
+    if decision is None or decision.fields.get("expires_ms") is None:
+        return None
+    return int(decision.fields["expires_ms"]) - start_ms
+
+
+def _ended(reader: str, product: str, history: History) -> int | None:
+    """Return when the reader's node erased what came by a grant."""
+    ended = (
+        moment.at_ms
+        for moment in history.of_stage("grant_over", source=reader)
+        if moment.text("hid") == product and moment.fields.get("bits") and moment.at_ms <= history.end_ms
+    )
+    return next(ended, None)
 
 
 def _told(asked: Moment, decision: Moment, history: History) -> int | None:

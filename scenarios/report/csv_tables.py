@@ -182,11 +182,12 @@ def _corrections(evaluation: Evaluation) -> CsvTable:
 def _requests(evaluation: Evaluation) -> CsvTable:
     rows = tuple(
         (each.hid, each.asker, each.originator, each.reader, each.subject, each.asked_ms, each.answer_by_ms,
-         each.state, each.decided_ms, each.told_ms, each.product_ms, each.reason, each.conditions)
+         each.state, each.decided_ms, each.told_ms, each.product_ms, each.reason, each.conditions, each.expires_ms,
+         each.ended_ms)
         for each in evaluation.requests
     )  # fmt: skip
     heads = ("request", "asker", "originator", "reader", "subject", "asked_ms", "answer_by_ms", "state", "decided_ms",
-             "told_ms", "product_ms", "reason", "conditions")  # fmt: skip
+             "told_ms", "product_ms", "reason", "conditions", "expires_ms", "ended_ms")  # fmt: skip
     return CsvTable(name="requests", heads=heads, rows=rows)
 
 
