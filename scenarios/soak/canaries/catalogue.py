@@ -24,9 +24,9 @@ class Planted:
 CANARIES: Final[dict[str, Planted]] = {
     "ack before commit": Planted(make=nodes.AckBeforeCommit, seeds_most=60),
     "receipt before commit": Planted(make=nodes.ReceiptBeforeCommit, seeds_most=60),
-    "no dedupe": Planted(make=nodes.NoDedupe, seeds_most=60),
+    "no dedupe": Planted(make=nodes.NoDedupe, seeds_most=120),
     "dedupe without sender": Planted(make=nodes.DedupeWithoutSender, seeds_most=60),
-    "one wrong recipient in 500": Planted(make=nodes.OneWrongRecipient, seeds_most=60),
+    "one wrong recipient in 500": Planted(make=nodes.OneWrongRecipient, seeds_most=200),
     "resend forgets": Planted(make=nodes.ResendForgets, seeds_most=60),
     "sequence in memory": Planted(make=nodes.SequenceInMemory, seeds_most=60),
     "policy of the wrong time": Planted(make=nodes.PolicyOfTheWrongTime, seeds_most=60),
