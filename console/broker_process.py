@@ -50,7 +50,13 @@ def _is_encrypted(arguments: argparse.Namespace, host: str) -> bool | None:
 async def _serve(
     arguments: argparse.Namespace, part: BrokerPart, world: World, *, host: str, port: int, tls: bool
 ) -> int:
-    async with running_broker(part, world=world, host=host, port=port, tls=tls) as address:
+    def in_force(version: int) -> None:
+        if arguments.json:
+            write_json_line({"event": "bundle", "version": version})
+        else:
+            console().print(plain(f"version {version} of the bundle is in force"), soft_wrap=True)
+
+    async with running_broker(part, world=world, host=host, port=port, tls=tls, on_bundle=in_force) as address:
         agencies = len(part.shared.bundle.agencies)
         if arguments.json:
             said = {"event": "listening", "host": address.host, "port": address.port, "tls": tls, "agencies": agencies}

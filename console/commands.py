@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from console.commands_bundle import add_bundle
 from console.commands_deployed import (
     add_broker,
     add_init,
@@ -302,6 +303,22 @@ _COMMANDS: Final = (
         ),
         module="console.policy",
         add_arguments=_add_policy,
+    ),
+    Command(
+        name="bundle",
+        summary="show, change, sign and install who is who in such a region",
+        description="Change the community of a region that 'init' made while it runs: who stands in which agreement\n"
+        "from which date on, who is suspended or revoked, who is cleared for what, who holds the chair. A change is\n"
+        "a new version of the bundle: proposed, signed by one authority after the other, and installed.",
+        examples=(
+            "sandiwara bundle show region-a",
+            "sandiwara bundle propose region-a --join our-eyes=TLS@2027-03-14 --out next",
+            "sandiwara bundle sign next --as auth-chair --keys region-a",
+            "sandiwara bundle sign next --as auth-host --keys region-a",
+            "sandiwara bundle install region-a next",
+        ),
+        module="console.bundle",
+        add_arguments=add_bundle,
     ),
     Command(
         name="audit",

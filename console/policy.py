@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from console.exits import Exit
 from console.log import read_releases
@@ -12,16 +12,15 @@ from console.outcome_view import label_text
 from console.screen import console, plain, write_json
 from policy.community import Community
 from policy.difference import PastPortion, PortionShift, Shift, bundle_shifts, by_agency
+from scenarios.bundle_files import read_bundle_file
 from scenarios.catalogue import find_pack
 from scenarios.deployment import BUNDLE_FILE
 from scenarios.pack import load_pack
 from scenarios.past_reports import past_portions
 from scenarios.placeholder_community import compile_community
 from scenarios.record import read_record
-from schemas.bundle import Bundle, SignedBundle
-from schemas.codec import read_shape, unpack
-from schemas.errors import InputError, RemoteError
-from schemas.limits import BUNDLE_BYTES_MAX
+
+_PACK_SUFFIXES: Final = (".yaml", ".yml")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -43,21 +42,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _community(name: str) -> Community:
-    """Read a pack, or the bundle's file of a region, whose signatures are not asked for: a proposal has none yet."""
+    """Read a pack, or a bundle's file, whose signatures are not asked for: a proposal has none yet."""
     path = Path(name)
-    if path.name != BUNDLE_FILE:
-        return compile_community(load_pack(find_pack(name)))
     try:
-        with path.open("rb") as file:
-            received = file.read(BUNDLE_BYTES_MAX + 1)
-        signed = read_shape(SignedBundle, unpack(received, bytes_max=BUNDLE_BYTES_MAX))
-        return Community.compile(read_shape(Bundle, unpack(signed.bundle, bytes_max=BUNDLE_BYTES_MAX)))
-    except OSError as error:
-        msg = f"{path} cannot be read: {error.strerror}"
-        raise InputError(msg, remedy=f"give a pack, or a file {BUNDLE_FILE} of a region") from error
-    except RemoteError as error:
-        msg = f"{path} is no bundle: {error}"
-        raise InputError(msg, remedy=f"give a pack, or a file {BUNDLE_FILE} of a region") from error
+        is_bundle = path.is_file() and path.suffix not in _PACK_SUFFIXES
+    except (OSError, ValueError):  # no name of a file; the pack that it may be meant for is looked for all the same
+        is_bundle = False
+    if is_bundle or path.name == BUNDLE_FILE:
+        return Community.compile(read_bundle_file(path).bundle)
+    return compile_community(load_pack(find_pack(name)))
 
 
 def _portions(folder: Path) -> tuple[PastPortion, ...]:

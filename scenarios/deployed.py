@@ -4,11 +4,14 @@ Everything that can be wrong with a folder (a part missing, files swapped, a wro
 region) is found here, before any link is opened, and says which file.
 """
 
+import asyncio
 import hmac
+import logging
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +30,7 @@ from broker.router import BundleSigned, Router
 from broker.server import MqttServer
 from broker.service import BrokerService
 from broker.store import Store
+from policy.community import Community
 from scenarios.certificates import check_certificate, check_host
 from scenarios.deployment import (
     AGENCY_KEY_FILE,
@@ -51,7 +55,7 @@ from scenarios.problems import did_you_mean
 from scenarios.region import World
 from schemas.bundle import Bundle, TrustRoot
 from schemas.codec import read_shape, unpack
-from schemas.errors import InputError, KeyFileError, RemoteError, UsageError
+from schemas.errors import InputError, KeyFileError, RemoteError, StoreError, UsageError
 from schemas.limits import BUNDLE_BYTES_MAX
 from schemas.topics import is_agency_id
 from sealing.keyfile import MODERATE, KeyRing, read_key_file, write_key_file
@@ -59,9 +63,12 @@ from sealing.keys import SignPair, sign_pair_from_seed
 from sealing.statements import read_bundle
 from transport.mqtt import MqttAddress, client_tls_context, mqtt_connect
 
+log = logging.getLogger(__name__)
+
 BROKER_DATABASE: Final = "broker.sqlite"
 NODE_DATABASE: Final = "node.sqlite"
 _PORT_MAX: Final = 65_535
+_BUNDLE_LOOK_S: Final = 2.0  # a revocation is in force within seconds, and a look is one call of the system
 
 
 def broker_folder(folder: Path) -> Path:
@@ -228,7 +235,13 @@ def read_broker_part(folder: Path, *, password: bytes, now_ms: int) -> BrokerPar
 
 @asynccontextmanager
 async def running_broker(
-    part: BrokerPart, *, world: World, host: str, port: int, tls: bool
+    part: BrokerPart,
+    *,
+    world: World,
+    host: str,
+    port: int,
+    tls: bool,
+    on_bundle: Callable[[int], None] = lambda _version: None,
 ) -> AsyncGenerator[Address, None]:
     """Run the broker while the block runs.
 
@@ -238,6 +251,7 @@ async def running_broker(
         host: The IP address to listen on; without ``tls`` only loopback is.
         port: The port, or 0 for any free one.
         tls: Whether links are TLS with client certificates.
+        on_bundle: Told the version of each bundle that comes into force meanwhile.
 
     Raises:
         StoreError: If the database cannot be opened.
@@ -247,15 +261,19 @@ async def running_broker(
     if tls:
         files = (part.folder / name for name in (CERTIFICATE_FILE, CERTIFICATE_KEY_FILE, LINK_AUTHORITY_FILE))
         context = server_tls_context(*files)
-    async with running_service(part, world=world) as (service, _):
+    async with running_service(part, world=world, on_bundle=on_bundle) as (service, _):
         server = MqttServer(service, limits=ServerLimits())
         async with server.listening(host=host, port=port, tls=context) as address:
             yield address
 
 
 @asynccontextmanager
-async def running_service(part: BrokerPart, *, world: World) -> AsyncGenerator[tuple[BrokerService, RouterCore], None]:
+async def running_service(
+    part: BrokerPart, *, world: World, on_bundle: Callable[[int], None] = lambda _version: None
+) -> AsyncGenerator[tuple[BrokerService, RouterCore], None]:
     """Run the need-to-know side of the broker, whoever carries its frames, while the block runs.
+
+    A new bundle that is put into the folder meanwhile is taken up.
 
     Raises:
         StoreError: If the database cannot be opened.
@@ -270,10 +288,72 @@ async def running_service(part: BrokerPart, *, world: World) -> AsyncGenerator[t
             clock=world.clock,
             machine_clock=world.machine_clock,
         )
-        async with service.running():
-            yield service, core
+        async with service.running(), asyncio.TaskGroup() as tasks:
+            watch = _BundleWatch(part=part, service=service, core=core, world=world, on_bundle=on_bundle)
+            watching = tasks.create_task(watch.keep_looking(), name="broker-bundle")
+            try:
+                yield service, core
+            finally:
+                watching.cancel()
     finally:
         store.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _BundleWatch:
+    """Takes up a new bundle that is put into the folder; one that is refused is told of once, and left."""
+
+    part: BrokerPart
+    service: BrokerService
+    core: RouterCore
+    world: World
+    on_bundle: Callable[[int], None]
+
+    async def keep_looking(self) -> None:
+        path = self.part.folder / BUNDLE_FILE
+        looked_at: tuple[int, ...] | None = None
+        again = False
+        while True:
+            found = _trace(path)
+            if found is not None and found != looked_at:
+                try:
+                    await self._take_up(path, again=again)
+                    looked_at, again = found, False
+                except InputError as error:
+                    said = {"file": str(path), "error": str(error), "remedy": error.remedy}
+                    log.warning("bundle.refused", extra=said)
+                    looked_at = found
+                except StoreError as error:
+                    # In force, and on no disk: installed again until there is room for it.
+                    log.warning("bundle.unwritten", extra={"error": str(error), "remedy": error.remedy})
+                    again = True
+            await asyncio.sleep(_BUNDLE_LOOK_S)
+
+    async def _take_up(self, path: Path, *, again: bool) -> None:
+        signed = read_part_file(path)
+        if signed == self.part.shared.signed_bundle:
+            return  # it was judged at the start
+        bundle = prove_bundle(signed, path, root=self.part.shared.root, now_ms=self.world.clock.now_ms())
+        held = self.core.bundle.version
+        if bundle == self.core.bundle and not again:
+            return
+        if bundle.version <= held and not again:
+            msg = f"version {bundle.version} lies in {path}, and version {held} is in force"
+            raise InputError(msg, remedy="propose it anew, on top of what is in force")
+        Community.compile(bundle)
+        install = partial(self.core.install, bundle)
+        await self.service.install_bundle(version=bundle.version, signed=signed, install=install)
+        log.info("bundle.installed", extra={"version": bundle.version})
+        self.on_bundle(bundle.version)
+
+
+def _trace(path: Path) -> tuple[int, ...] | None:
+    """Return what changes with a file's content; None while there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_ino, status.st_size
 
 
 def _start_router(part: BrokerPart, store: Store, world: World) -> tuple[Router, RouterCore]:

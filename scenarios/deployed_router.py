@@ -24,6 +24,7 @@ from scenarios.region import World
 from transport.mqtt import MqttAddress, client_tls_context, mqtt_router_connect
 
 _ACTIVE: Final = "active"
+_REVOKED: Final = "revoked"
 
 
 def router_settings(part: BrokerPart) -> LinkSettings:
@@ -57,7 +58,9 @@ async def running_router(
     """
     address = _address(part, settings, now_ms=world.clock.now_ms())
     async with running_service(part, world=world) as (service, core):
-        agencies = [item.agency for item in core.bundle.agencies if item.status == _ACTIVE]
+        agencies = [
+            item.agency for item in core.bundle.agencies if item.status != _REVOKED
+        ]  # who is suspended may be back
 
         def active(agency: str) -> bool:
             found = core.community.agency(agency)

@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from agencies.keyring import new_key_ring
+from policy.consistency import check_bundle
 from scenarios.model import Pack, Participant
 from schemas.bundle import (
     Agency,
     Authority,
     Bundle,
+    Mechanism,
+    Membership,
     Predicate,
     RouterKey,
     Rule,
@@ -21,6 +24,7 @@ from schemas.bundle import (
     Status,
     TrustRoot,
 )
+from schemas.errors import InputError
 from schemas.label import WORKFLOW_TOPICS
 from sealing.entropy import Entropy
 from sealing.keyfile import KeyRing
@@ -94,7 +98,6 @@ def make_bundle(
         status: Agencies that are not active.
     """
     expires = issued + _LIFETIME_MS
-    rules = pack.rules if any(rule.rule == WORKFLOW_RULE.rule for rule in pack.rules) else (*pack.rules, WORKFLOW_RULE)
     return Bundle(
         v=1,
         version=version,
@@ -109,9 +112,68 @@ def make_bundle(
             for item in sorted(pack.participants, key=lambda item: item.agency)
         ),
         routers=(RouterKey(ROUTER, SignKey(router, issued, expires)),),
-        rules=rules,
+        rules=_with_workflow(pack.rules),
         marks=pack.marks,
     )
+
+
+def revise_bundle(held: Bundle, pack: Pack, *, at_ms: int) -> Bundle:
+    """Make the next version of a bundle: the words of a pack, with the keys and the standing of who is enrolled.
+
+    A membership that is new begins with the version at the earliest: joining gives no past traffic (H18).
+
+    Args:
+        held: The version before.
+        pack: Whose names, agreements, rules and attributes are to hold.
+        at_ms: When it is issued, Unix ms.
+
+    Raises:
+        InputError: If the pack has other participants, or does not hold together.
+    """
+    known = {agency.agency: agency for agency in held.agencies}
+    wanted = {item.agency for item in pack.participants}
+    if wanted - known.keys():
+        msg = f"{', '.join(sorted(wanted - known.keys()))} of the pack has no keys in this region"
+        raise InputError(msg, remedy="who is new is enrolled by 'sandiwara init', with keys and a folder of its own")
+    if known.keys() - wanted:
+        msg = f"the pack has no participant {', '.join(sorted(known.keys() - wanted))}"
+        raise InputError(msg, remedy="nobody is left out of a bundle; use --suspend or --revoke")
+    rules = _with_workflow(pack.rules)
+    agencies = tuple(
+        known[item.agency]._replace(
+            name=item.name, state=item.state, role=item.role, kind=item.kind, clearance=item.clearance,
+            compartments=item.compartments, purposes=item.purposes, client_of=item.client_of,
+        )
+        for item in sorted(pack.participants, key=lambda item: item.agency)
+    )  # fmt: skip
+    revised = held._replace(
+        version=held.version + 1, issued=at_ms, levels=pack.levels, compartments=pack.compartments,
+        groups=pack.groups, mechanisms=_forward_only(held, pack.mechanisms, at_ms), agencies=agencies, rules=rules,
+        marks=pack.marks,
+    )  # fmt: skip
+    check_bundle(revised)
+    return revised
+
+
+def _forward_only(held: Bundle, mechanisms: tuple[Mechanism, ...], at_ms: int) -> tuple[Mechanism, ...]:
+    before = {
+        (mechanism.mechanism, item.subject, item.standing, item.begin)
+        for mechanism in held.mechanisms
+        for item in mechanism.memberships
+    }
+
+    def dated(mechanism: Mechanism, item: Membership) -> Membership:
+        known = (mechanism.mechanism, item.subject, item.standing, item.begin) in before
+        return item if known else item._replace(begin=max(item.begin, at_ms))
+
+    return tuple(
+        mechanism._replace(memberships=tuple(dated(mechanism, item) for item in mechanism.memberships))
+        for mechanism in mechanisms
+    )
+
+
+def _with_workflow(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    return rules if any(rule.rule == WORKFLOW_RULE.rule for rule in rules) else (*rules, WORKFLOW_RULE)
 
 
 def _agency(item: Participant, ring: KeyRing, issued: int, expires: int, status: Status) -> Agency:
