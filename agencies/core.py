@@ -67,7 +67,8 @@ class NodeCore:
 
     def _judge(self, received: Received, *, now_ms: int, state: NodeState) -> Judged:
         check_author(received, signers=self.signers, arrived_at=now_ms)
-        check_disclosures(received, every_place=False)
+        # "A router and a co-signer MUST refuse an envelope in which a place is neither disclosed nor the decoy."
+        check_disclosures(received, every_place=self.agency in received.header.by[1:])
         wrap = my_wrap(received, me=self.agency)
         originator = received.originator
         highest = state.highest_seq(originator)
@@ -92,6 +93,11 @@ class NodeCore:
             portions=permitted,
             misreleases=misreleases,
             missing=max(0, wrap.seq - highest - 1),
+            cosigned=tuple(
+                name
+                for name, signature in zip(received.header.by[1:], received.envelope.cosignatures, strict=True)
+                if signature is not None
+            ),
         )
 
     def _check_reference(self, received: Received, state: NodeState) -> None:

@@ -1,11 +1,28 @@
 """What a desk hands to its node to send: a draft, before policy and sealing have looked at it."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from schemas.envelope import Kind
 from schemas.label import WORKFLOW_TOPICS, Label, Precedence, Tlp
 from schemas.report import Portion
-from schemas.workflow import DecisionContent, ReceiptContent, RequestContent
+from schemas.workflow import (
+    CoordContent,
+    CosignContent,
+    DecisionContent,
+    DeconflictAsk,
+    DeconflictReply,
+    ReceiptContent,
+    RequestContent,
+    RfiContent,
+)
+
+
+class QuestionPortion(NamedTuple):
+    """A portion of an RFI: the question, under the label of what it gives away."""
+
+    label: Label
+    content: RfiContent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +54,7 @@ class Why:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A report (or correction) as its desk wrote it.
+    """A report (or correction, RFI, answer) as its desk wrote it.
 
     Attributes:
         portions: In reading order.
@@ -46,6 +63,7 @@ class Draft:
         quotes: What was taken over from others, whose onward release policy must allow.
         ref: The message that this corrects.
         kind: ``report`` unless it is another labelled kind.
+        questions: Of an RFI, which has these and no other portions.
         lifetime_ms: From sealing to expiry.
     """
 
@@ -55,19 +73,40 @@ class Draft:
     quotes: tuple[Quote, ...] = ()
     ref: bytes | None = None
     kind: Kind = "report"
+    questions: tuple[QuestionPortion, ...] = ()
     lifetime_ms: int = 7 * 24 * 3_600_000  # a week: what is older is superseded in any exercise
+
+    @property
+    def written(self) -> tuple[Portion | QuestionPortion, ...]:
+        """All that is sealed, in reading order."""
+        return (*self.portions, *self.questions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkflowDraft:
-    """A receipt, request or decision: one portion of its own shape to one agency."""
+    """A receipt, request, decision, co-signature or step of a coordination: one portion of its own shape to one agency.
+
+    Of an ask for deconfliction, the sender's record alone holds the rest: what it is about, when the answer is due,
+    and the secret that the reply is read with.
+    """
 
     kind: Kind
-    content: ReceiptContent | RequestContent | DecisionContent
+    content: (
+        ReceiptContent
+        | RequestContent
+        | DecisionContent
+        | CosignContent
+        | CoordContent
+        | DeconflictAsk
+        | DeconflictReply
+    )
     to: str
     ref: bytes | None
     why: Why
     lifetime_ms: int = 7 * 24 * 3_600_000
+    subject: str = ""
+    answer_by: int | None = None
+    kept: bytes | None = None
 
 
 def workflow_label(kind: Kind, *, lowest_level: str) -> Label:

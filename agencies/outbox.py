@@ -12,8 +12,8 @@ from schemas.limits import CLOCK_SKEW_MS_MAX, CONTENT_BYTES_MAX, ENVELOPE_BYTES_
 from sealing.portions import SealedPortion
 from sealing.seal import SealedMessage
 
-# A receipt is never receipted (RCPT-006), and a co-signature has no portion to be receipted.
-UNRECEIPTED_KINDS: Final = frozenset({"receipt", "cosign"})
+# "A node MUST NOT send a receipt for a receipt."
+UNRECEIPTED_KINDS: Final = frozenset({"receipt"})
 _NEW_READER: Final = ""  # the row of the numbers for readers that have none yet, below every agency's id
 _WATCHED: Final = "number, hid, subject, kind, state, readers, exp, due"
 
@@ -180,7 +180,7 @@ class Outbox:
     def _settle(self, hid: bytes, wraps_hash: bytes, state: str, code: str | None, before: str) -> Any:
         return self._sql.execute(
             "UPDATE outbox SET state = ?1, code = ?2, envelope = NULL,"
-            " due = CASE WHEN ?1 = 'refused' OR kind IN ('receipt', 'cosign') THEN NULL ELSE due END"
+            " due = CASE WHEN ?1 = 'refused' OR kind = 'receipt' THEN NULL ELSE due END"
             " WHERE hid = ?3 AND wraps_hash = ?4 AND state = ?5 RETURNING readers, kind",
             (state, code, hid, wraps_hash, before),
         ).fetchone()

@@ -56,6 +56,7 @@ class Accepted:
     portions: tuple[OpenedPortion, ...]
     misreleases: tuple[Misrelease, ...]
     missing: int
+    cosigned: tuple[str, ...] = ()  # those of the named co-signers who have signed this copy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,7 @@ def _arrival(store: NodeStore, hid: bytes, bits: int) -> Arrival | None:
     if held is None or held.recalled:
         return None
     portions = [portion for portion in store.portions(hid) if bits >> portion.place & 1]
+    joint = store.joint.held(hid)
     return Arrival(
         hid=hid,
         kind=held.kind,
@@ -38,4 +39,5 @@ def _arrival(store: NodeStore, hid: bytes, bits: int) -> Arrival | None:
         ref=held.ref,
         contents=tuple((portion.place, portion.content) for portion in portions if portion.content is not None),
         topics=tuple(sorted({portion.label.topic for portion in portions})),
+        asks_cosignature=joint is not None and joint.asks(store.agency),
     )

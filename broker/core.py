@@ -8,6 +8,8 @@ first failure names the stage.
 from dataclasses import dataclass, field
 from typing import Final
 
+from broker.exchanges import check_exchange
+from broker.joint import check_answer, uninvited
 from broker.state import (
     Admitted,
     Decided,
@@ -145,6 +147,9 @@ class RouterCore:
         known = state.message(hid)
         _check_workflow_topic(received)
         self._check_reference(received, state)
+        strangers = check_exchange(received, state)
+        if strangers:
+            raise _OverWideError(strangers[:_REFUSALS_NAMED_MAX])
         decisions = self._check_audience(received, now_ms=now_ms, state=state)
         self._check_freshness(received, known, now_ms=now_ms)
         portions = _portions_to_keep(received, known)
@@ -170,6 +175,8 @@ class RouterCore:
             wraps_hash=received.envelope.wraps_hash,
             signature=received.envelope.signature,
             cosignatures=received.envelope.cosignatures,
+            cosigners=header.by[1:],
+            seed=received.envelope.disclosures.seed,
             portions=portions,
             rows=_queue_rows(received),
             decisions=decisions,
@@ -181,6 +188,9 @@ class RouterCore:
     def _check_reference(self, received: Received, state: RouterState) -> None:
         """Corrections and recalls are their originator's alone."""
         header = received.header
+        if header.kind == "cosign":
+            check_answer(received, _asked(received, state))
+            return
         if header.ref is None:
             if header.kind == "recall":
                 msg = "a recall that names no message"
@@ -202,7 +212,10 @@ class RouterCore:
         if header.kind == "recall":
             _check_recall(received, state.past_readers(header.ref or b""))
         elif 0 in groups:
-            _check_empty(received, state)
+            _check_empty(received)
+        strangers = uninvited(received, _asked(received, state))
+        if strangers:
+            raise _OverWideError(strangers[:_REFUSALS_NAMED_MAX])
         decisions: list[PortionDecision] = []
         refusals: list[Refusal] = []
         covered = 0
@@ -321,7 +334,7 @@ def _refusals_of(error: RemoteError) -> tuple[Refusal, ...]:
 
 
 def _check_workflow_topic(received: Received) -> None:
-    """Receipts, requests and decisions bear the topic of their kind, and nothing else bears it.
+    """Receipts, requests, decisions and co-signatures bear the topic of their kind, and nothing else bears it.
 
     The rule that lets everybody exchange them would else carry any report past the community's rules.
     """
@@ -343,18 +356,16 @@ def _check_recall(received: Received, past: frozenset[str]) -> None:
         raise _OverWideError(strangers[:_REFUSALS_NAMED_MAX])
 
 
-def _check_empty(received: Received, state: RouterState) -> None:
-    """A wrap without portions tells its reader nothing but that the message exists: a co-signature's lead may know."""
+def _check_empty(received: Received) -> None:
+    """A wrap without portions tells its reader nothing but that the message exists, and that is too much."""
+    strangers = tuple(Refusal(0, wrap.to, "NTK-EMPTY", "given no portion") for wrap in received.wraps if not wrap.bits)
+    raise _OverWideError(strangers[:_REFUSALS_NAMED_MAX])
+
+
+def _asked(received: Received, state: RouterState) -> KnownMessage | None:
+    """Return the message that a co-signature answers, if it is known."""
     header = received.header
-    signed = state.message(header.ref) if header.kind == "cosign" and header.ref is not None else None
-    lead = None if signed is None else signed.originator
-    strangers = tuple(
-        Refusal(0, wrap.to, "NTK-EMPTY", "given no portion")
-        for wrap in received.wraps
-        if not wrap.bits and wrap.to != lead
-    )
-    if strangers:
-        raise _OverWideError(strangers[:_REFUSALS_NAMED_MAX])
+    return state.message(header.ref) if header.kind == "cosign" and header.ref is not None else None
 
 
 def _portions_to_keep(received: Received, known: KnownMessage | None) -> tuple[NewPortion, ...]:

@@ -16,7 +16,7 @@ _SHARED_KEPT = 16  # a report has a handful of audiences; a thousand of them, ea
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """The parts that cuts of one release are made of; disclosures and blobs by place."""
+    """The parts that cuts of one release are made of; disclosures and blobs by place, the seed for co-signers alone."""
 
     header: bytes
     wraps_hash: bytes
@@ -24,6 +24,8 @@ class Release:
     cosignatures: tuple[bytes | None, ...]
     disclosures: dict[int, bytes]
     blobs: dict[int, bytes]
+    cosigners: tuple[str, ...] = ()
+    seed: bytes | None = None
 
 
 class Cutter:
@@ -31,19 +33,21 @@ class Cutter:
 
     def __init__(self, release: Release) -> None:
         self._release = release
-        self._shared: dict[int, tuple[bytes, bytes]] = {}
+        self._shared: dict[tuple[int, bytes | None], tuple[bytes, bytes]] = {}
 
     def cut(self, wrap: Wrap) -> bytes:
         """Return the envelope for one reader."""
-        shared = self._shared.get(wrap.bits)
+        # No decoy seed to others: a reader must not be able to tell a decoy from a withheld portion; a co-signer must.
+        seed = self._release.seed if wrap.to in self._release.cosigners else None
+        shared = self._shared.get((wrap.bits, seed))
         if shared is None:
-            shared = self._shared[wrap.bits] = self._pack_shared(wrap.bits)
+            shared = self._shared[wrap.bits, seed] = self._pack_shared(wrap.bits, seed)
             if len(self._shared) > _SHARED_KEPT:
                 del self._shared[next(iter(self._shared))]
         before, after = shared
         return before + pack(_ARRAY_OF_ONE + pack(wrap)) + after
 
-    def _pack_shared(self, bits: int) -> tuple[bytes, bytes]:
+    def _pack_shared(self, bits: int, seed: bytes | None) -> tuple[bytes, bytes]:
         release = self._release
         places = [place for place in sorted(release.disclosures) if bits >> place & 1]
         before = b"".join(
@@ -53,8 +57,7 @@ class Cutter:
                 pack(release.wraps_hash),
                 pack(release.signature),
                 pack(release.cosignatures),
-                # No decoy seed: a reader must not be able to tell a decoy from a withheld portion.
-                pack((None, [(place, release.disclosures[place]) for place in places])),
+                pack((seed, [(place, release.disclosures[place]) for place in places])),
             )
         )
         return before, pack([release.blobs[place] for place in places])

@@ -18,6 +18,7 @@ class KnownMessage(NamedTuple):
     kind: Kind
     recalled: bool
     blobs: dict[int, bytes]
+    cosigners: tuple[str, ...] = ()
 
 
 class RouterState(Protocol):
@@ -79,6 +80,8 @@ class Admitted:
     wraps_hash: bytes
     signature: bytes
     cosignatures: tuple[bytes | None, ...]
+    cosigners: tuple[str, ...]
+    seed: bytes | None
     portions: tuple[NewPortion, ...]
     rows: tuple[QueueRow, ...]
     decisions: tuple[PortionDecision, ...]

@@ -14,6 +14,7 @@ from broker.audit.store import TABLES as LOG_TABLES
 from broker.audit.store import LogStore
 from broker.cuts import Cutter, Release
 from broker.holdings import Holdings
+from broker.joint import JOINT_TABLE, JointMessages
 from broker.recalls import RECALL_TABLE, KeptRecalls
 from broker.state import Admitted, KnownMessage, Refused
 from schemas.codec import pack, read_shape, unpack
@@ -25,7 +26,7 @@ from sealing.keys import SignPair
 from transport.disk import Database, open_database, tables_of
 
 APPLICATION_ID: Final = 0x53575231  # "SWR1"
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 _RELEASES_KEPT: Final = 256  # releases whose cuts are being sent; a few MiB
 
 _TABLES: Final = """
@@ -85,6 +86,7 @@ class Store:
         self._sql = database.connection
         self.holdings = Holdings(database)
         self.recalls = KeptRecalls(self._sql)
+        self.joint = JointMessages(self._sql)
         self._cutters: dict[int, Cutter] = {}
         self._releases: dict[int, tuple[bytes, str, str]] = {}  # id, originator and kind
         self.log: LogStore | None = None  # none for whoever only reads the file
@@ -107,7 +109,7 @@ class Store:
             application_id=APPLICATION_ID,
             version=SCHEMA_VERSION,
             owner=router,
-            create=tables_of(_TABLES + RECALL_TABLE + LOG_TABLES),
+            create=tables_of(_TABLES + RECALL_TABLE + JOINT_TABLE + LOG_TABLES),
         )
         return cls(database)
 
@@ -175,7 +177,8 @@ class Store:
         if found is None:
             return None
         blobs = dict(self._sql.execute("SELECT place, blob FROM portion WHERE hid = ? AND blob NOTNULL", (hid,)))
-        return KnownMessage(found[0], found[1], bool(found[2]), blobs)
+        joint = self.joint.of(hid)
+        return KnownMessage(found[0], found[1], bool(found[2]), blobs, () if joint is None else joint.cosigners)
 
     def past_readers(self, hid: bytes) -> frozenset[str]:
         """Return everybody to whom any portion of the message was ever queued."""
@@ -199,6 +202,7 @@ class Store:
                 "INSERT INTO portion(hid, place, disclosure, blob, chunks) VALUES (?, ?, ?, ?, ?)",
                 [(hid, item.place, item.disclosure, item.blob, item.chunks) for item in admitted.portions],
             )
+            self.joint.keep(admitted)
         release = self._next_release
         self._next_release += 1
         self._sql.execute(
@@ -384,6 +388,7 @@ class Store:
             (release,),
         ).fetchone()
         portions = self._sql.execute("SELECT place, disclosure, blob FROM portion WHERE hid = ?", (hid,)).fetchall()
+        joint = self.joint.of(hid)
         return Release(
             header=header,
             wraps_hash=wraps_hash,
@@ -391,6 +396,8 @@ class Store:
             cosignatures=unpack(cosignatures, bytes_max=ENVELOPE_BYTES_MAX),
             disclosures={place: disclosure for place, disclosure, _ in portions},
             blobs={place: blob for place, _, blob in portions if blob is not None},
+            cosigners=() if joint is None else joint.cosigners,
+            seed=None if joint is None else joint.seed,
         )
 
     def may_have(self, hid: bytes, reader: str) -> int:
@@ -418,8 +425,8 @@ class Store:
                 self._cutters.pop(release, None)
                 self._cancel("release = ?", release, at=now_ms)
                 self.recalls.forget(release)
-            for table in ("chunk", "portion", "release", "reader", "message"):
-                self._sql.execute(f"DELETE FROM {table} WHERE hid = ?", (hid,))  # noqa: S608 - five constants
+            for table in ("chunk", "portion", "release", "reader", "joint", "message"):
+                self._sql.execute(f"DELETE FROM {table} WHERE hid = ?", (hid,))  # noqa: S608 - six constants
         return len(expired)
 
 

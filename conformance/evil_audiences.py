@@ -111,6 +111,8 @@ L4 = Book(
         "Recall": {"bug": "DENIAL", "why": "somebody else takes a report back, or a recalled one lives on"},
         "Replay": {"bug": "REPLAY", "why": "what was sent once counts twice, or two messages stand under one number"},
         "Existence": {"bug": "LEAK", "why": "an agency learns of a report that it may not know of"},
+        "Unsigned": {"bug": "FORGERY", "why": "a report bears the names of agencies that have not agreed to it"},
+        "HiddenPortion": {"bug": "HIDDEN_CONTENT", "why": "a portion that neither router nor co-signer was shown"},
     },
 )
 
@@ -159,20 +161,6 @@ def correction() -> Made:
     return _after(name="correction", ref=hid)
 
 
-def _cosignature(reader: str) -> Made:
-    """Let golf, whom alpha asks to co-sign, send its co-signature."""
-    joint: dict[str, Any] = {"name": "joint", "by": ("alpha", "golf"), "readers": (("golf", (0, 1)),)}
-    message, made = sealed(**joint)
-    empty = envelope(name="cosign", kind="cosign", by=("golf",), ref=message.hid, labels=(), readers=((reader, ()),))
-    return route(empty, sender="golf", earlier=(("alpha", made),))
-
-
-@L4.accepts("route", "RTR-040", why="control")
-def cosignature_to_the_lead() -> Made:
-    """A co-signer answers the lead, without portions."""
-    return _cosignature("alpha")
-
-
 def _later_rows() -> tuple[Row, ...]:
     first, hid = _first()
     mine = "only who wrote a report may take it back or replace it"
@@ -192,8 +180,6 @@ def _later_rows() -> tuple[Row, ...]:
          lambda: route(_recall(readers=(("bravo", ()), ("golf", ()))), earlier=(first,))),
         ("recall_with_a_portion", Code.AUDIENCE, "RCL-003", "A recall with a portion for a past reader.",
          "a recall carries nothing", "Recall", lambda: route(_recall(**one), earlier=(first,))),
-        ("cosignature_to_another", Code.AUDIENCE, "RTR-040", "A co-signature goes to an agency that is not the lead.",
-         "it would learn that the joint report exists", "Existence", lambda: _cosignature("bravo")),
         ("release_after_recall", Code.RECALLED, "RCL-005", "A release of what was recalled.",
          "a recalled report must not come back", "Recall",
          lambda: route(envelope(readers=(("golf", (0,)),)), earlier=(first, ("alpha", _recall())))),

@@ -32,7 +32,10 @@ class MemoryState:
     def keep(self, admitted: Admitted) -> None:
         """Keep an accepted release, and carry a recall out."""
         blobs = {portion.place: portion.blob for portion in admitted.portions if portion.blob is not None}
-        known = KnownMessage(originator=admitted.originator, kind=admitted.kind, recalled=False, blobs=blobs)
+        known = KnownMessage(
+            originator=admitted.originator, kind=admitted.kind, recalled=False, blobs=blobs,
+            cosigners=admitted.cosigners,
+        )  # fmt: skip
         self._messages.setdefault(admitted.hid, known)
         self._verdicts[admitted.hid, admitted.wraps_hash] = admitted.message
         readers = frozenset(row.wrap.to for row in admitted.rows)

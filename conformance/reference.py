@@ -153,7 +153,7 @@ def _read(received: bytes, context: Context) -> Outcome:
     me, now_ms = context["me"], _now(context)
     envelope = read_envelope(received)
     check_author(envelope, signers=world.signers(), arrived_at=now_ms)
-    check_disclosures(envelope, every_place=False)
+    check_disclosures(envelope, every_place=me in envelope.header.by[1:])
     check_times(envelope.header, now_ms=now_ms)
     wrap = my_wrap(envelope, me=me)
     theirs = world.boxes().at_epoch(envelope.originator, wrap.from_epoch, now_ms=now_ms)

@@ -21,7 +21,7 @@ PRECEDENCE_RANK: Final[dict[str, int]] = {word: rank for rank, word in enumerate
 # The topics of messages about reports, by kind; nothing but a message of that kind may bear one.
 WORKFLOW_PREFIX: Final = "workflow."
 WORKFLOW_TOPICS: Final[dict[str, str]] = {
-    kind: f"{WORKFLOW_PREFIX}{kind}" for kind in ("receipt", "request", "decision")
+    kind: f"{WORKFLOW_PREFIX}{kind}" for kind in ("receipt", "request", "decision", "coord", "cosign")
 }
 
 # The levels of the exercise lattice, lowest first. A bundle names the ones in force; these are what packs use.

@@ -12,22 +12,43 @@ from schemas.errors import Code, NotForMeError, RemoteError
 from schemas.label import Label
 from schemas.limits import CONTENT_BYTES_MAX, PORTION_KEY_BYTES
 from schemas.report import PortionContent
-from schemas.workflow import DecisionContent, ReceiptContent, RequestContent
+from schemas.workflow import (
+    CoordContent,
+    CoordMessage,
+    CosignContent,
+    DecisionContent,
+    DeconflictAsk,
+    DeconflictReply,
+    ReceiptContent,
+    RequestContent,
+    RfiContent,
+)
 from sealing.portions import open_chunked, open_inline
 from sealing.primitives import PERSON_WRAP, decrypt, keyed
 from sealing.received import DisclosedPortion, Received
 from sealing.seal import wrap_context
 
-Content = PortionContent | ReceiptContent | RequestContent | DecisionContent
+Content = (
+    PortionContent
+    | ReceiptContent
+    | RequestContent
+    | DecisionContent
+    | RfiContent
+    | CoordContent
+    | DeconflictAsk
+    | DeconflictReply
+    | CosignContent
+)
 
-_CONTENT_SHAPES: Final[dict[Kind, type[Any]]] = {
+_CONTENT_SHAPES: Final[dict[Kind, Any]] = {
     "report": PortionContent,
-    "rfi": PortionContent,
+    "rfi": RfiContent,
     "answer": PortionContent,
-    "coord": PortionContent,
+    "coord": CoordMessage,
     "receipt": ReceiptContent,
     "request": RequestContent,
     "decision": DecisionContent,
+    "cosign": CosignContent,
 }
 
 

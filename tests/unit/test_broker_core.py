@@ -158,13 +158,25 @@ def test_a_joint_report_may_wait_for_a_cosignature_and_tells_who_has_signed() ->
     assert [True, False] == [signature is not None for signature in decided.cosignatures]
 
 
-def test_a_cosignature_goes_back_to_the_lead_without_a_portion() -> None:
-    """The one wrap without bits, beside a recall's, that tells its reader nothing new (RTR-040)."""
-    cosign = envelope(
-        name="cosign", kind="cosign", by=("charlie",), ref=first_hid(), labels=(), readers=(("alpha", ()),)
-    )
+def answer_to(reader: str) -> Decided:
+    """Have golf, whom alpha asks to co-sign, answer with the topic of co-signatures."""
+    joint, shown = sealed(by=("alpha", "golf"), labels=(world.LABEL,), readers=(("golf", (0,)),))
+    label = world.LABEL._replace(topic="workflow.cosign")
+    made = envelope(name="c", kind="cosign", by=("golf",), ref=joint.hid, labels=(label,), readers=((reader, (0,)),))
+    state = MemoryState()
+    assert isinstance(decide(shown, state=state), Admitted)
+    return decide(made, sender="golf", state=state)
 
-    assert isinstance(after_alpha(cosign, sender="charlie"), Admitted)
+
+def test_a_cosignature_goes_back_to_the_lead() -> None:
+    assert isinstance(answer_to("alpha"), Admitted)
+
+
+def test_a_joint_report_that_nobody_has_signed_goes_to_nobody_but_the_named() -> None:
+    decided = refused(envelope(by=("alpha", "golf"), readers=(("bravo", (0, 1)), ("golf", (0, 1)))))
+
+    assert "AUDIENCE" == decided.code
+    assert [("bravo", "NTK-UNSIGNED")] == [(item.reader, item.rule) for item in verdict_of(decided).refusals]
 
 
 def test_an_envelope_at_the_edge_of_the_clock_skew_is_admitted() -> None:
@@ -289,14 +301,11 @@ def test_a_wrap_without_portions_is_refused() -> None:
 
 
 def test_a_cosignature_goes_to_nobody_but_the_lead() -> None:
-    cosign = envelope(
-        name="cosign", kind="cosign", by=("charlie",), ref=first_hid(), labels=(), readers=(("golf", ()),)
-    )
-
-    decided = after_alpha(cosign, sender="charlie")
+    decided = answer_to("bravo")
 
     assert isinstance(decided, Refused)
-    assert "AUDIENCE" == decided.code
+    assert decided.verdict is not None
+    assert [("bravo", "NTK-COSIGN")] == [(item.reader, item.rule) for item in decided.verdict.refusals]
 
 
 def test_a_verdict_names_no_refusals_to_a_sender_that_has_not_proved_to_be_the_author() -> None:

@@ -129,13 +129,27 @@ def test_the_router_holds_nothing_by_which_a_report_could_be_read(router: SmallR
 @pytest.mark.parametrize("reader", ["bravo", "charlie"])
 def test_a_cut_is_the_canonical_encoding_that_an_independent_cutter_makes(router: SmallRouter, reader: str) -> None:
     """The shared part is packed once for all readers; joined by hand, it must be what a packer would write."""
-    _, made = sealed(by=("alpha", "golf"), cosigners=())
+    _, made = sealed(by=("alpha", "golf"), cosigners=("golf",))
     router.send(made)
     (row,) = router.store.next_waiting(reader, limit=1)
 
     joined = router.store.cutter(row.release).cut(Wrap(*unpack(row.wrap, bytes_max=4_096)))
 
     assert cut(made, reader) == joined
+
+
+def test_a_cosigner_gets_the_decoy_seed_and_a_reader_of_the_same_portions_does_not(router: SmallRouter) -> None:
+    """RTR-050 and ENV-067: one must be able to tell a decoy from a withheld portion, and the other must not."""
+    both = (("charlie", (0, 1)), ("golf", (0, 1)))
+    message, made = sealed(by=("alpha", "golf"), cosigners=("golf",), labels=(world.LABEL,) * 2, readers=both)
+    router.send(made)
+    seeds = {}
+    for reader, _ in both:
+        (row,) = router.store.next_waiting(reader, limit=1)
+        joined = router.store.cutter(row.release).cut(Wrap(*unpack(row.wrap, bytes_max=4_096)))
+        seeds[reader] = read_envelope(joined).envelope.disclosures.seed
+
+    assert {"charlie": None, "golf": message.seed} == seeds
 
 
 def test_a_cutter_keeps_a_bounded_number_of_shared_parts() -> None:
