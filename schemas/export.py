@@ -25,7 +25,15 @@ from schemas.label import Label
 from schemas.limits import FRAME_MESSAGES_MAX, WRAPS_MAX
 from schemas.names import Version
 from schemas.report import PortionContent, Report
-from schemas.workflow import DecisionContent, ReceiptContent, RequestContent
+from schemas.workflow import (
+    CoordContent,
+    DecisionContent,
+    DeconflictAsk,
+    DeconflictReply,
+    ReceiptContent,
+    RequestContent,
+    RfiContent,
+)
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -36,7 +44,10 @@ _DownMessages = Annotated[tuple[DownMessage, ...], Field(min_length=1, max_lengt
 SHAPES: Final[dict[str, Any]] = {
     "bundle": Bundle,
     "box-key": BoxKeyStatement,
+    "coordination": CoordContent,
     "decision": DecisionContent,
+    "deconflict-ask": DeconflictAsk,
+    "deconflict-reply": DeconflictReply,
     "disclosure": Disclosure,
     "envelope": Envelope,
     "frame-down": tuple[Version, _DownMessages],
@@ -47,6 +58,7 @@ SHAPES: Final[dict[str, Any]] = {
     "receipt": ReceiptContent,
     "report": Report,
     "request": RequestContent,
+    "rfi": RfiContent,
     "signed-bundle": SignedBundle,
     "trust-root": TrustRoot,
     "verdict": RouterVerdict,

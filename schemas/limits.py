@@ -54,6 +54,12 @@ RECEIPT_DUE_MS: Final[Mapping[str, int]] = MappingProxyType(
     {"FLASH": 10 * 60_000, "IMMEDIATE": 30 * 60_000, "PRIORITY": 3 * 3_600_000, "ROUTINE": 6 * 3_600_000}
 )
 
+# Deconfliction: how much one agency can learn of another by guessing is what these four allow, and no less.
+DECONFLICT_POINTS: Final = 16  # of every ask, whatever is asked: a party looks for a few boats or people, not for lists
+DECONFLICT_HELD_CLASSES: Final = (64, 256, 1_024)  # a reply has one of these sizes; 1,024 points still travel inline
+DECONFLICT_ASKS_MAX: Final = 4  # of one partner in DECONFLICT_ASKS_MS: 64 guesses an hour
+DECONFLICT_ASKS_MS: Final = 3_600_000
+
 LABEL_ITEMS_MAX: Final = 64  # compartments, mechanisms, releases, exclusions, caveats, affected states
 CONTENT_BYTES_MAX: Final = 4 * 1024 * 1024  # one portion's plaintext; above INLINE_BYTES_MAX it travels in chunks
 TEXT_CHARS_MAX: Final = 1_000_000  # one run of text

@@ -29,7 +29,16 @@ from schemas.export import SHAPES, json_schemas, stale_schemas, write_schemas
 from schemas.frames import Ack, BoxKeyStatement, Delivery, Hello, Lookup, Refusal, RouterVerdict
 from schemas.label import Label
 from schemas.report import Grading, Indicator, Observed, Passage, Place, Portion, PortionContent, Report
-from schemas.workflow import DecisionContent, ReceiptContent, ReceiptItem, RequestContent
+from schemas.workflow import (
+    CoordContent,
+    DecisionContent,
+    DeconflictAsk,
+    DeconflictReply,
+    ReceiptContent,
+    ReceiptItem,
+    RequestContent,
+    RfiContent,
+)
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "reference" / "schemas"
 
@@ -69,6 +78,10 @@ EXAMPLES: dict[str, Any] = {
     "bundle": BUNDLE,
     "box-key": BoxKeyStatement("sgp-csa", 3, KEY, 1_000, 2_000),
     "decision": DecisionContent("EXERCISE", "mys-nacsa", "grant", 1, "", "needed at sea", 2_000),
+    "coordination": CoordContent("EXERCISE", "task", "board the boat", "at the anchorage", 2_000),
+    "deconflict-ask": DeconflictAsk("EXERCISE", "ask", (HASH,) * 16),
+    "deconflict-reply": DeconflictReply("EXERCISE", "reply", (HASH,) * 16, (HASH,) * 64),
+    "rfi": RfiContent("EXERCISE", "the boat", "Where is it bound?", "a boarding", 2_000),
     "disclosure": Disclosure(b"\x04" * 16, LABEL, HASH, 0),
     "envelope": Envelope(
         *(b"header", HASH, SIGNATURE, (None,), Disclosures(None, (Disclosed(0, b"disclosure"),)), b"wraps"),

@@ -21,7 +21,16 @@ from schemas.limits import (
     WRAPS_MAX,
 )
 from schemas.report import Passage, PortionContent
-from schemas.workflow import DecisionContent, ReceiptContent, ReceiptItem, RequestContent
+from schemas.workflow import (
+    CoordContent,
+    DecisionContent,
+    DeconflictAsk,
+    DeconflictReply,
+    ReceiptContent,
+    ReceiptItem,
+    RequestContent,
+    RfiContent,
+)
 from sealing.opening import finish_chunked, my_wrap, open_portions, read_content, unwrap
 from sealing.pairs import PairKeys
 from sealing.primitives import digest
@@ -256,9 +265,11 @@ def _opened(kind: str, contents: tuple[bytes, ...]) -> tuple[Received, dict[int,
     ("kind", "content"),
     [
         ("report", TEXT),
-        ("rfi", TEXT),
+        ("rfi", RfiContent("EXERCISE", "boats", "Where do they land?", "a patrol", NOW)),
         ("answer", TEXT),
-        ("coord", TEXT),
+        ("coord", CoordContent("EXERCISE", "task", "board it", "", None)),
+        ("coord", DeconflictAsk("EXERCISE", "ask", (bytes(32),) * 16)),
+        ("coord", DeconflictReply("EXERCISE", "reply", (bytes(32),) * 16, (bytes(32),) * 64)),
         ("receipt", ReceiptContent("EXERCISE", (ReceiptItem(bytes(32), 1, "opened", NOW),))),
         ("request", RequestContent("EXERCISE", "charlie", 1, "boats", "because", NOW)),
         ("decision", DecisionContent("EXERCISE", "charlie", "grant", 1, "", "because", None)),
