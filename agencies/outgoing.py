@@ -9,16 +9,17 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from agencies.core import NodeCore
-from agencies.drafts import Draft, Why, WorkflowDraft, workflow_label
+from agencies.drafts import Draft, Quote, Why, WorkflowDraft, workflow_label
 from agencies.outbox import ReaderDue
 from agencies.preflight import Audience, find_audience
 from agencies.store import NodeStore
+from policy.caveats import ORCON
 from schemas.codec import pack, read_shape, unpack
 from schemas.errors import RemoteError, SealError
 from schemas.label import PRECEDENCE_ORDER, PRECEDENCE_RANK, Label
 from schemas.limits import ENVELOPE_BYTES_MAX, LIFETIME_MS_MAX, RECEIPT_DUE_MS
 from schemas.report import PortionContent
-from schemas.workflow import DecisionContent, ReceiptContent, RequestContent, RfiContent
+from schemas.workflow import DecisionContent, Grant, ReceiptContent, RequestContent, RfiContent
 from sealing.entropy import Entropy
 from sealing.seal import Reader, SealedMessage, release, seal
 
@@ -83,6 +84,7 @@ class Outgoing:
             quotes=draft.quotes,
             at_ms=at_ms,
             community=self._core.community,
+            grants=self._grants_of(draft.quotes),
         )
 
     def missing_keys(self, readers: Iterable[str], *, at_ms: int) -> tuple[str, ...]:
@@ -107,6 +109,7 @@ class Outgoing:
             SealError: If the content is not allowed or too large.
             StoreError: If the disk is full; then nothing was accepted.
         """
+        _check_inherited(draft)
         audience = self.audience_of(draft, at_ms=moment.at_ms)
         left_out = dict(audience.left_out)
         readers = dict(audience.readers)
@@ -115,11 +118,14 @@ class Outgoing:
             del readers[reader]
         with self._store.transaction():
             self._write("intended", moment, **_why(draft.why), to=list(draft.to), left_out=left_out)
+            self._write_denied(audience, draft.why, moment)
             if not readers:
                 return Released(hid=None, audience={}, left_out=left_out)
             sealed = self._seal([(p.label, checked(p.content)) for p in draft.written], draft, moment)
             bits = {reader: sealed.bits(positions) for reader, positions in readers.items()}
             self._store.keep_sealed(sealed)
+            named = [parent.hid for item in draft.portions for parent in item.content.derived_from]
+            self._store.derived.keep(sealed.hid, quotes=draft.quotes, parents=named)
             due_ms = self._put_out(sealed, bits, moment, with_blobs=True)
             portions = [
                 {"place": kept.place, **describe(portion.label, portion.content)}
@@ -166,6 +172,7 @@ class Outgoing:
             del bits[reader]
         with self._store.transaction():
             self._write("intended", moment, **_why(why), to=sorted(readers), left_out=left_out)
+            self._write_denied(found, why, moment)
             if not bits:
                 return Released(hid=None, audience={}, left_out=left_out)
             due_ms = self._put_out(sealed, bits, moment, with_blobs=False)
@@ -183,14 +190,37 @@ class Outgoing:
         return sealed.bits(found.readers.get(reader, ())) & ~self._store.offered_to(hid).get(reader, 0)
 
     def _audience_again(self, sealed: SealedMessage, to: tuple[str, ...], moment: Moment) -> Audience:
+        # "Derived products inherit all parents" (H2), however late they are released and to whom.
+        quotes = self._store.derived.quotes(sealed.hid)
         return find_audience(
             [portion.label for portion in sealed.portions],
             author=self._core.agency,
             to=to,
-            quotes=(),
+            quotes=quotes,
             at_ms=moment.at_ms,
             community=self._core.community,
+            grants=self._grants_of(quotes),
         )
+
+    def _grants_of(self, quotes: Iterable[Quote]) -> tuple[Grant, ...]:
+        return tuple(grant for hid in dict.fromkeys(q.hid for q in quotes) for grant in self._store.consent.grants(hid))
+
+    def _write_denied(self, audience: Audience, why: Why, moment: Moment) -> None:
+        """Note an attempt to hand on what somebody else controls: to whom, by which rule, and whose it is."""
+        if audience.barred:
+            parents = {
+                (quote.hid.hex(), quote.place, quote.originator)
+                for quotes in audience.barred.values()
+                for quote in quotes
+            }
+            agencies = {reader: audience.left_out[reader] for reader in audience.barred}
+            self._write(
+                "onward_denied",
+                moment,
+                **_why(why),
+                agencies=agencies,
+                parents=[list(item) for item in sorted(parents)],
+            )
 
     def recall(self, hid: bytes, why: Why, moment: Moment) -> Released:
         """Take a message of ours back from everybody who has any of it; it cannot be released again.
@@ -402,6 +432,20 @@ def checked(content: PortionContent | RfiContent) -> bytes:
         msg = f"the portion {title!r} cannot be sent: {error}"
         raise SealError(msg, remedy="shorten or correct that field") from error
     return packed
+
+
+def _check_inherited(draft: Draft) -> None:
+    """Prove that each portion that quotes what is under ORCON is under ORCON itself.
+
+    Raises:
+        SealError: If one is not: whoever got it could hand it on, and nobody would ask the originator.
+    """
+    controlled = {quote.hid for quote in draft.quotes if ORCON in quote.label.caveats}
+    for portion in draft.portions:
+        parents = {parent.hid for parent in portion.content.derived_from}
+        if parents & controlled and ORCON not in portion.label.caveats:
+            msg = f"the portion {portion.content.title!r} quotes what is under ORCON and is not under ORCON itself"
+            raise SealError(msg, remedy="add the caveat ORCON to its label; a product inherits it from its parents")
 
 
 def _why(why: Why) -> dict[str, str]:

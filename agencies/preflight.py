@@ -5,7 +5,7 @@ originator lets it go on (docs/spec/need-to-know.md, "Third parties and ORCON").
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agencies.drafts import Quote
 from policy.audience import audience_mask
@@ -13,14 +13,22 @@ from policy.community import Community
 from policy.decide import decide
 from policy.verdict import Action, Verdict
 from schemas.label import Label
+from schemas.workflow import Grant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audience:
-    """Who gets what: for each reader the positions of its portions; for each one left out, the deciding rule."""
+    """Who gets what.
+
+    Attributes:
+        readers: The positions of its portions for each reader.
+        left_out: The deciding rule for each one left out.
+        barred: Of those left out, the quoted portions whose originators have not consented.
+    """
 
     readers: dict[str, tuple[int, ...]]
     left_out: dict[str, str]
+    barred: dict[str, tuple[Quote, ...]] = field(default_factory=dict)
 
 
 def find_audience(
@@ -31,6 +39,7 @@ def find_audience(
     quotes: Sequence[Quote],
     at_ms: int,
     community: Community,
+    grants: tuple[Grant, ...] = (),
 ) -> Audience:
     """Find the audience of a draft.
 
@@ -38,9 +47,10 @@ def find_audience(
         labels: Of its portions, in reading order.
         author: The agency that will seal it.
         to: Who is meant; empty means everybody whom policy permits anything of it.
-        quotes: What it takes over from others.
+        quotes: What it takes over from others; a reader gets nothing unless every one of them may go on to it.
         at_ms: Unix ms.
         community: The bundle in force.
+        grants: The consents of the originators quoted, as far as the author knows them.
     """
     masks = [audience_mask(label, originator=author, at_ms=at_ms, community=community) for label in labels]
     any_of_it = 0
@@ -49,10 +59,12 @@ def find_audience(
     meant = to or community.ids(any_of_it)
     readers: dict[str, tuple[int, ...]] = {}
     left_out: dict[str, str] = {}
+    barred: dict[str, tuple[Quote, ...]] = {}
     for reader in sorted(set(meant) - {author}):
-        barred = _barred_quote(reader, author, quotes, at_ms, community)
-        if barred is not None:
-            left_out[reader] = barred
+        denials = _denied_quotes(reader, author, quotes, grants, at_ms, community)
+        if denials:
+            left_out[reader] = denials[0][1]
+            barred[reader] = tuple(quote for quote, _ in denials)
             continue
         position = community.position(reader)
         granted = () if position is None else tuple(at for at, mask in enumerate(masks) if mask >> position & 1)
@@ -60,11 +72,19 @@ def find_audience(
             readers[reader] = granted
         else:
             left_out[reader] = _rule_against(reader, labels, author, at_ms, community)
-    return Audience(readers=readers, left_out=left_out)
+    return Audience(readers=readers, left_out=left_out, barred=barred)
 
 
-def _barred_quote(reader: str, author: str, quotes: Sequence[Quote], at_ms: int, community: Community) -> str | None:
-    """Return the rule by which a quoted portion may not go on to this reader, or None if all may."""
+def _denied_quotes(  # noqa: PLR0917 - private, and handed on in the order of its only caller
+    reader: str,
+    author: str,
+    quotes: Sequence[Quote],
+    grants: tuple[Grant, ...],
+    at_ms: int,
+    community: Community,
+) -> list[tuple[Quote, str]]:
+    """Return the quoted portions that may not go on to this reader, each with the rule that says so."""
+    denied: list[tuple[Quote, str]] = []
     for quote in quotes:
         # What an originator wrote may always go back to that originator.
         if quote.originator in {reader, author}:
@@ -77,10 +97,13 @@ def _barred_quote(reader: str, author: str, quotes: Sequence[Quote], at_ms: int,
             at_ms=at_ms,
             community=community,
             via=author,
+            hid=quote.hid,
+            bit=quote.place,
+            grants=grants,
         )
         if not verdict.permit:
-            return verdict.rule
-    return None
+            denied.append((quote, verdict.rule))
+    return denied
 
 
 def _rule_against(reader: str, labels: Sequence[Label], author: str, at_ms: int, community: Community) -> str:

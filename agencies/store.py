@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from agencies.consent import CONSENT_TABLES, ConsentTable
+from agencies.derived import DERIVED_TABLES, DerivedTable
 from agencies.joint_table import JOINT_TABLES, JointTable
 from agencies.journal import Journal
 from agencies.outbox import Outbox
@@ -97,6 +98,7 @@ class NodeStore(Outbox):
         self.witness = WitnessTable(self._sql)
         self.quarantine = Quarantine(self._sql)
         self.consent = ConsentTable(self._sql)
+        self.derived = DerivedTable(self._sql)
         self.questions = QuestionTable(self._sql)
         self.joint = JointTable(self._sql)
 
@@ -118,7 +120,13 @@ class NodeStore(Outbox):
             version=SCHEMA_VERSION,
             owner=agency,
             create=tables_of(
-                _TABLES + WITNESS_TABLE + QUARANTINE_TABLE + CONSENT_TABLES + QUESTION_TABLE + JOINT_TABLES
+                _TABLES
+                + WITNESS_TABLE
+                + QUARANTINE_TABLE
+                + CONSENT_TABLES
+                + DERIVED_TABLES
+                + QUESTION_TABLE
+                + JOINT_TABLES
             ),
         )
         return cls(database, agency=agency)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from agencies.bots import StandingOrder
 from agencies.drafts import Quote
+from policy.caveats import ORCON
 from policy.community import Community
 from policy.rollup import roll_up
 from schemas.errors import SealError
@@ -97,6 +98,9 @@ def write_product(
         derived_from=tuple(Parent(source.hid, source.commitment) for source in quoted),
     )
     label = order.label or roll_up([source.label for source in quoted], community)
+    # "Derived products inherit all parents" (H2): a label of one's own may change much, and never that.
+    if any(ORCON in source.label.caveats for source in quoted if source.originator != author):
+        label = label._replace(caveats=tuple(sorted({*label.caveats, ORCON})))
     quotes = tuple(
         Quote(hid=source.hid, place=source.place, originator=source.originator, label=source.label)
         for source in quoted

@@ -13,6 +13,7 @@ Stages of EXCON
     commex            agencies, silent   (the communications check: whose box key nobody could find)
     startex           pack, digest, seed
     endex             reason
+    bundle_changed    change, version, steps [text], why, signed_by   (the community is another from here on)
     inject_released   inject, to
     inject_delivered  inject, agency, passages
     branch_taken      branch, outcome ("then" or "otherwise"), because (text), injects
@@ -26,6 +27,8 @@ Stages of the router
 Stages of a node
     link_up, link_down
     intended          act, order, reason, to, left_out {agency: rule}, cause {inject or hid}   (after pre-flight)
+    onward_denied     act, order, reason, cause, agencies {agency: rule}, parents [[hid, place, originator]]   (whose
+                      consent was missing for what a product quotes)
     released          hid, kind, ref, act, order, reason, audience {agency: bits},
                       portions [{place, title, label, passages, derived_from}], cause {inject or hid}
     accepted          hid

@@ -1,0 +1,176 @@
+"""Products of what others wrote: they inherit every parent's ORCON (H2), and a recall reaches them (H13)."""
+
+from pathlib import Path
+
+import pytest
+
+from agencies.drafts import Draft, Quote, WorkflowDraft
+from agencies.journal import Entry
+from conformance import world
+from schemas.errors import SealError
+from schemas.label import Label
+from schemas.report import Parent, Passage, Portion, PortionContent
+from schemas.workflow import DecisionContent
+from tests.samples.small_nodes import WHY, SmallRegion, draft, small_region
+from tests.unit.test_agencies_node import hid_of
+
+MINUTE_MS = 60_000
+CONTROLLED = world.LABEL._replace(tlp="GREEN", caveats=("ORCON",))  # AMBER goes on to nobody, whoever consents
+
+
+async def product_of(
+    region: SmallRegion,
+    *parents: bytes,
+    by: str = "bravo",
+    to: tuple[str, ...] = ("charlie",),
+    label: Label = CONTROLLED,
+) -> Draft:
+    """Have an agency write a product from everything that it holds of some messages."""
+    node = region.nodes[by]
+    held = [item for hid in parents for item in await node.portions(hid)]
+    originators = {hid: node.store.held(hid) for hid in parents}
+    content = PortionContent(
+        "EXERCISE", f"product of {by}", (Passage(None, "As we hear."),),
+        derived_from=tuple(Parent(item.hid, item.commitment) for item in held),
+    )  # fmt: skip
+    quotes = tuple(
+        Quote(hid=item.hid, place=item.place, originator=from_whom.originator, label=item.label)
+        for item in held
+        if (from_whom := originators[item.hid]) is not None
+    )
+    return Draft(portions=(Portion(label, content),), to=to, why=WHY, quotes=quotes)
+
+
+async def given(
+    region: SmallRegion, title: str, *, by: str = "alpha", to: str = "bravo", label: Label = CONTROLLED
+) -> bytes:
+    hid = hid_of(await region.nodes[by].release(draft(title, to, label=label)))
+    await region.settle()
+    return hid
+
+
+async def grant(region: SmallRegion, hid: bytes, *, by: str, reader: str, to: str, expires: int | None = None) -> None:
+    content = DecisionContent("EXERCISE", reader, "grant", 0xFFFFFFFF, "", "it helps", expires, hid)
+    decision = WorkflowDraft(kind="decision", content=content, to=to, ref=None, why=WHY)
+    await region.nodes[by].send_workflow(decision, outcome="grant")
+    await region.settle()
+
+
+def denied(region: SmallRegion, agency: str) -> list[Entry]:
+    return region.journal(agency, "onward_denied")
+
+
+# Consent.
+
+
+async def test_h1_nothing_goes_on_to_a_third_party_without_its_originators_consent(tmp_path: Path) -> None:
+    async with small_region(tmp_path, "alpha", "bravo", "charlie") as region:
+        hid = await given(region, "track", label=world.LABEL)
+
+        released = await region.nodes["bravo"].release(await product_of(region, hid, label=world.LABEL))
+
+        assert (None, ["charlie"]) == (released.hid, list(released.left_out))
+        (entry,) = denied(region, "bravo")
+        assert released.left_out == entry.fields["agencies"]
+
+
+async def test_h1_what_an_originator_wrote_may_go_back_to_it(tmp_path: Path) -> None:
+    async with small_region(tmp_path, "alpha", "bravo") as region:
+        hid = await given(region, "track")
+
+        released = await region.nodes["bravo"].release(await product_of(region, hid, to=("alpha",)))
+        await region.settle()
+
+        assert ["alpha"] == list(released.audience)
+        assert [] == denied(region, "bravo")
+
+
+async def test_h2_a_product_of_orcon_goes_to_nobody_and_the_attempt_is_logged(tmp_path: Path) -> None:
+    async with small_region(tmp_path, "alpha", "bravo", "charlie", "golf") as region:
+        hid = await given(region, "track")
+
+        released = await region.nodes["bravo"].release(await product_of(region, hid, to=("charlie", "golf")))
+        await region.settle()
+
+        assert released.hid is None
+        (entry,) = denied(region, "bravo")
+        assert {"charlie": "NTK-ORCON", "golf": "NTK-ORCON"} == entry.fields["agencies"]
+        ((parent, _, originator),) = entry.fields["parents"]
+        assert (hid.hex(), "alpha") == (parent, originator)
+        assert [] == region.titles("charlie") + region.titles("golf")
+
+
+async def test_h2_a_product_needs_the_consent_of_every_parent(tmp_path: Path) -> None:
+    async with small_region(tmp_path, "alpha", "bravo", "charlie", "golf") as region:
+        first = await given(region, "track")
+        second = await given(region, "crew", by="golf")
+        bravo = region.nodes["bravo"]
+
+        await grant(region, first, by="alpha", reader="charlie", to="bravo")
+        by_one = await bravo.release(await product_of(region, first, second))
+        await grant(region, second, by="golf", reader="charlie", to="bravo")
+        by_both = await bravo.release(await product_of(region, first, second))
+        await region.settle()
+
+        assert (None, ["charlie"]) == (by_one.hid, list(by_both.audience))
+        (entry,) = denied(region, "bravo")
+        assert {"golf"} == {originator for _, _, originator in entry.fields["parents"]}
+
+
+async def test_h2_a_product_is_under_orcon_itself_or_is_not_sealed(tmp_path: Path) -> None:
+    async with small_region(tmp_path, "alpha", "bravo", "charlie") as region:
+        hid = await given(region, "track")
+        await grant(region, hid, by="alpha", reader="charlie", to="bravo")
+
+        with pytest.raises(SealError, match="not under ORCON itself"):
+            await region.nodes["bravo"].release(await product_of(region, hid, label=world.LABEL))
+
+
+async def test_h2_a_product_released_later_to_others_needs_consent_for_them_too(tmp_path: Path) -> None:
+    async with small_region(tmp_path, "alpha", "bravo", "charlie", "golf") as region:
+        bravo = region.nodes["bravo"]
+        hid = await given(region, "track")
+        await grant(region, hid, by="alpha", reader="charlie", to="bravo")
+        product = hid_of(await bravo.release(await product_of(region, hid)))
+        await region.settle()
+
+        again = await bravo.release_again(product, {"golf": 0}, WHY)
+
+        assert (None, {"golf": "NTK-ORCON"}) == (again.hid, again.left_out)
+        assert 0 == await bravo.grantable(product, "golf")
+        assert ["golf"] == [name for entry in denied(region, "bravo") for name in entry.fields["agencies"]]
+
+
+async def test_h17_a_grant_lets_a_product_go_on_until_it_ends(tmp_path: Path) -> None:
+    async with small_region(tmp_path, "alpha", "bravo", "charlie") as region:
+        bravo = region.nodes["bravo"]
+        hid = await given(region, "track")
+        await grant(region, hid, by="alpha", reader="charlie", to="bravo", expires=world.NOW + MINUTE_MS)
+
+        in_time = await bravo.release(await product_of(region, hid))
+        region.set_clock(world.NOW + MINUTE_MS)
+        too_late = await bravo.release(await product_of(region, hid))
+        await region.settle()
+
+        assert (["charlie"], {"charlie": "NTK-ORCON"}) == (list(in_time.audience), too_late.left_out)
+
+
+async def test_h17_a_grant_for_one_reader_is_none_for_another(tmp_path: Path) -> None:
+    async with small_region(tmp_path, "alpha", "bravo", "charlie", "golf") as region:
+        hid = await given(region, "track")
+        await grant(region, hid, by="alpha", reader="charlie", to="bravo")
+
+        released = await region.nodes["bravo"].release(await product_of(region, hid, to=("charlie", "golf")))
+        await region.settle()
+
+        assert (["charlie"], {"golf": "NTK-ORCON"}) == (list(released.audience), released.left_out)
+
+
+async def test_h17_nobody_but_the_originator_can_grant(tmp_path: Path) -> None:
+    async with small_region(tmp_path, "alpha", "bravo", "charlie", "golf") as region:
+        hid = await given(region, "track")
+        await grant(region, hid, by="golf", reader="charlie", to="bravo")
+
+        released = await region.nodes["bravo"].release(await product_of(region, hid))
+
+        assert {"charlie": "NTK-ORCON"} == released.left_out
