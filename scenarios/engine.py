@@ -15,9 +15,11 @@ from typing import Final
 from agencies.conditions import Sighting
 from agencies.incoming import Arrival
 from agencies.node import NodeTimings
+from policy.community import Community as Compiled
 from scenarios.audit_export import export_region
 from scenarios.casting import cast_bot
 from scenarios.clock import ExerciseClock
+from scenarios.community_changes import Version, later_versions
 from scenarios.desk import Desk
 from scenarios.enrolment import Community, enrol
 from scenarios.excon import Excon
@@ -28,6 +30,7 @@ from scenarios.shaping import LinkShaper
 from schemas.errors import CapacityError, ExerciseError
 from schemas.report import Portion
 from sealing.entropy import Entropy
+from sealing.statements import sign_bundle
 from transport.clock import Clock, SystemClock
 from transport.link import Connect
 from transport.seeded import stream
@@ -39,9 +42,7 @@ _RENEWAL_MS: Final = 6 * 3_600_000  # a box key's last day is one of four looks 
 _DRAIN_MS: Final = 2 * 3_600_000  # after ENDEX, what is under way may still arrive for two hours of exercise time
 
 # Real-time timers of a node would fire while exercise time stands; the exercise needs none of them.
-_TIMINGS: Final = NodeTimings(
-    receipt_gather_s=0, verdict_s=3_600, heartbeat_s=3_600, receipts_look_s=3_600, keys_s=10
-)
+_TIMINGS: Final = NodeTimings(receipt_gather_s=0, verdict_s=3_600, heartbeat_s=3_600, receipts_look_s=3_600, keys_s=10)
 
 StartRegion = Callable[..., AbstractAsyncContextManager[Region]]
 
@@ -128,6 +129,9 @@ class Exercise:
             )
             node.tell_also(self._desks[agency].told)
             self._shapers[agency].shaping = True
+        # Before EXCON's injects, so that at one time a change comes first.
+        for version in later_versions(self.pack, self.community.bundle):
+            self.clock.at(version.at_ms, partial(self._change, region, version))
         self.excon.startex()
         self._expect_outages()
         for desk in self._desks.values():
@@ -161,6 +165,35 @@ class Exercise:
         """Have box keys renewed in exercise time: nothing may fail in an exercise of weeks because it is quick."""
         for node in region.nodes.values():
             await node.renew_keys()
+
+    async def _change(self, region: Region, version: Version) -> None:
+        """Have the authorities sign the next version of the bundle, and the router judge by it from now on."""
+        if not self.excon.playing:
+            return
+        signers = dict(sorted(self.community.authorities.items())[: self.community.root.threshold])
+        sessions = {agency: shaper.sessions for agency, shaper in self._shapers.items()}
+        await region.install(version.bundle, sign_bundle(version.bundle, signers))
+        await self._severed({item.agency for item in version.bundle.agencies if item.status != "active"}, sessions)
+        self.excon.write(
+            "bundle_changed",
+            change=version.change.change,
+            version=version.bundle.version,
+            steps=[amendment.text for amendment in version.change.amendments],
+            why=version.change.why,
+            signed_by=sorted(signers),
+        )
+
+    async def _severed(self, closed: set[str], sessions: dict[str, int]) -> None:
+        """Wait until whoever is not active any more has lost its session: that takes real time, and no time of play."""
+        try:
+            async with asyncio.timeout(_MOTION_LIMIT_S):
+                for agency in sorted(closed):
+                    shaper = self._shapers[agency]
+                    while shaper.linked and shaper.sessions == sessions[agency]:  # noqa: ASYNC110 - as in _at_rest
+                        await asyncio.sleep(_LOOK_S)
+        except TimeoutError as error:
+            msg = f"the session of an agency that is not active goes on after {_MOTION_LIMIT_S:.0f} s"
+            raise CapacityError(msg, remedy="look for errors above; is the machine overloaded?") from error
 
     def _expect_outages(self) -> None:
         """Have the beginning of each outage be seen, for whoever waits for a link to fail."""
@@ -250,6 +283,13 @@ class Exercise:
             self._watch(self.progress)
 
 
+def _communities(exercise: Exercise) -> dict[int, Compiled]:
+    """Return every community of a play, by the version of its bundle; what it never came to is never asked for."""
+    first = exercise.community.bundle
+    bundles = [first, *(version.bundle for version in later_versions(exercise.pack, first))]
+    return {bundle.version: Compiled.compile(bundle) for bundle in bundles}
+
+
 @asynccontextmanager
 async def prepared(
     pack: Pack,
@@ -295,7 +335,7 @@ async def prepared(
                 excon=exercise.excon.events,
                 router=region.store,
                 nodes={agency: node.store for agency, node in region.nodes.items()},
-                community=next(iter(region.nodes.values())).core.community,
+                communities=_communities(exercise),
                 machine_start_ms=exercise.excon.machine_start_ms,
             )
             export_region(

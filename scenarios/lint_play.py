@@ -25,6 +25,7 @@ _SPOKEN_MODES: Final = ("phone", "manual")
 def lint_play(checked: Checked) -> Iterator[Finding]:
     """Yield the findings on injects, branches, orders, seats and objectives."""
     yield from _branches(checked)
+    yield from _changes(checked)
     yield from _injects(checked)
     yield from _orders(checked)
     yield from _objectives(checked)
@@ -53,6 +54,13 @@ def _branches(checked: Checked) -> Iterator[Finding]:
         if ends_ms > pack.duration_ms:
             text = f"{branch.branch} may still be open at ENDEX; shorten 'within' or lengthen the exercise"
             yield checked.finding("warning", "branch-after-endex", "branches", branch.branch, text)
+
+
+def _changes(checked: Checked) -> Iterator[Finding]:
+    for change in checked.pack.changes:
+        if change.time_ms >= checked.pack.duration_ms:
+            text = f"{change.change} comes at or after ENDEX, and never happens"
+            yield checked.finding("error", "change-after-endex", "changes", change.change, text)
 
 
 def _waits_for_itself(branch: Branch, pack: Pack) -> bool:

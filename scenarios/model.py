@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from policy.amendment import Amendment
 from schemas.bundle import AgencyKind, Group, Mechanism, NationalMark, Rule
 from schemas.label import Label
 from schemas.report import PortionContent
@@ -270,6 +271,16 @@ class PackHeader:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A change of the community in mid-play: the authorities sign the next version of the bundle at that time."""
+
+    change: str
+    time_ms: int
+    amendments: tuple[Amendment, ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pack:
     """A whole pack. ``digest`` is the hex hash of all its files, so that an AAR can say what was played."""
 
@@ -297,5 +308,6 @@ class Pack:
     bots: tuple[BotProfile, ...]
     orders: tuple[Order, ...]
     objectives: tuple[Objective, ...]
+    changes: tuple[Change, ...] = ()  # in the order of their times
     hot_wash_ms: int | None  # kept free after ENDEX for the first talk; None: the planner gave no time for it
     passage_facts: dict[str, str]  # opaque passage id -> fact id; for evaluation and the order matcher only

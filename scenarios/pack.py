@@ -9,10 +9,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from policy.amendment import amend
 from scenarios.conditions import KnownIds
 from scenarios.fields import Fields
 from scenarios.model import MeasureKind, Order, Pack, PackHeader, Participant
 from scenarios.msel_table import take_msel_table
+from scenarios.pack_changes import read_changes
 from scenarios.pack_community import (
     CommunityNames,
     names_of_marks,
@@ -29,7 +31,7 @@ from scenarios.pack_rules import read_labels, read_rules
 from scenarios.pack_story import read_facts, read_msel, read_must_nots, read_needs
 from scenarios.parts import Parts, Places
 from scenarios.passages import ContentContext
-from scenarios.placeholder_community import check_community
+from scenarios.placeholder_community import check_community, placeholder_bundle
 from scenarios.problems import Mark, PackError, Problems
 from scenarios.text_yaml import shorten
 from scenarios.values import datetime_ms, read_datetime, read_duration_ms, read_number
@@ -44,7 +46,7 @@ _ENTRY_NOUNS: Final = {
     "mechanisms": "the mechanism",
     "marks": "the national mark", "rules": "the rule", "labels": "the label", "facts": "the fact", "needs": "the need",
     "must_not": "the must-not", "msel": "the inject", "branches": "the branch", "bots": "the bot profile",
-    "orders": "the standing order", "objectives": "the objective",
+    "orders": "the standing order", "objectives": "the objective", "changes": "the change",
 }  # fmt: skip
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)  # stands in where the planner's own start could not be read
 _NO_OFFSET: Final = timedelta(0)
@@ -89,9 +91,22 @@ def load_pack_with_places(path: Path) -> LoadedPack:
             check_community(pack)
         except InputError as error:
             problems.add(Mark(files.main, 1, 1), "community", str(error), error.remedy)
+    if not problems.found:
+        check_changes(pack, parts.places, problems)
     if problems.found:
         raise PackError(files.name, problems.found)
     return LoadedPack(pack=pack, places=parts.places)
+
+
+def check_changes(pack: Pack, places: Places, problems: Problems) -> None:
+    """Note the first change that cannot be made of the community as it stands by then."""
+    bundle = placeholder_bundle(pack)
+    for change in pack.changes:
+        try:
+            bundle = amend(bundle, change.amendments, at_ms=pack.start_ms + change.time_ms)
+        except InputError as error:
+            problems.add(places["changes", change.change], "change", f"{change.change}: {error}", error.remedy)
+            return
 
 
 class _Assembly:
@@ -157,6 +172,7 @@ class _Assembly:
             bots=read_bots(self.entries["bots"]),
             orders=orders,
             objectives=read_objectives(self.entries["objectives"], self._measured(orders)),
+            changes=read_changes(self.entries["changes"], names, start_ms),
             passage_facts=context.passage_facts,
         )
 

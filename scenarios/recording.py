@@ -4,7 +4,7 @@ The router's records name labels, ids and decisions; the rule of each decision i
 policy as of the time it was made. The nodes' come from their own journals (``scenarios.record`` lists the stages).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ def write_record(
     excon: list[Event],
     router: Store,
     nodes: dict[str, NodeStore],
-    community: Community,
+    communities: Mapping[int, Community],
     machine_start_ms: int,
 ) -> None:
     """Write the whole record of a play.
@@ -36,12 +36,12 @@ def write_record(
         excon: EXCON's events.
         router: The router's database.
         nodes: Every node's database.
-        community: The bundle that was in force.
+        communities: Those that were in force, by the version of the bundle; the lowest from the start.
         machine_start_ms: Real time at STARTEX, Unix ms.
     """
     write_events(folder / "excon.jsonl", excon)
     # The router's machine time is not kept; its events stand at the exercise time of their decision.
-    write_events(folder / "router.jsonl", _numbered("router", router_events(router, community)))
+    write_events(folder / "router.jsonl", _numbered("router", router_events(router, communities)))
     for agency, store in nodes.items():
         write_events(
             folder / f"{agency}.jsonl",
@@ -69,8 +69,9 @@ def readable_texts(store: NodeStore) -> dict[tuple[str, int], str]:
     }
 
 
-def router_events(store: Store, community: Community) -> Iterator[tuple[int, str, dict[str, Any]]]:
+def router_events(store: Store, communities: Mapping[int, Community]) -> Iterator[tuple[int, str, dict[str, Any]]]:
     """Return the router's events: time, stage and fields; one for each decision on a portion and a reader."""
+    community = communities[min(communities)]
     for row in store.records():
         hid = row.hid.hex() if row.hid is not None else None
         value: Any = unpack(row.body, bytes_max=FRAME_BYTES_MAX) if row.body else ()
@@ -93,6 +94,9 @@ def router_events(store: Store, community: Community) -> Iterator[tuple[int, str
                 }  # fmt: skip
             case "delivered" | "cancelled":
                 yield row.at, row.stage, {"hid": hid, "recipient": row.agency}
+            case "bundle":
+                community = communities[value[0]]
+                yield row.at, row.stage, {"details": [str(item) for item in value]}
             case _:
                 yield row.at, row.stage, {"details": [str(item) for item in value]}
 

@@ -86,6 +86,16 @@ class Region:
     nodes: dict[str, Node]
     broker: BrokerService
     store: Store
+    core: RouterCore
+
+    async def install(self, bundle: Bundle, signed: bytes) -> None:
+        """Put a new bundle in force at the router, which tells all nodes.
+
+        Raises:
+            StoreError: If the disk is full.
+        """
+        install = partial(self.core.install, bundle)
+        await self.broker.install_bundle(version=bundle.version, signed=signed, install=install)
 
     def idle(self) -> bool:
         """Tell whether nothing is under way anywhere."""
@@ -185,7 +195,8 @@ async def _region(
         disk = stack.enter_context(InlineExecutor())
         store = Store.open(folder / "broker.sqlite", router=ROUTER)
         stack.callback(store.close)
-        service = make_broker(community, store, passwords, world)
+        core = make_router_core(community, store, world)
+        service = make_broker(community, store, passwords, world, core=core)
         await stack.enter_async_context(service.running())
         reach = await stack.enter_async_context(hosting(service, passwords))
         nodes: dict[str, Node] = {}
@@ -202,7 +213,7 @@ async def _region(
                 on_notice=disks.noticed,
                 timings=timings,
             )
-        region = Region(community=community, nodes=nodes, broker=service, store=store)
+        region = Region(community=community, nodes=nodes, broker=service, store=store, core=core)
         async with asyncio.TaskGroup() as tasks:
             over = asyncio.Event()
             watching = tasks.create_task(disks.end_when_full(), name="region-disks")
@@ -269,13 +280,20 @@ async def _start(nodes: tuple[Node, ...], tasks: asyncio.TaskGroup, over: asynci
         raise LinkError(msg, remedy="look for errors of single agencies above; is the machine overloaded?") from error
 
 
-def make_broker(community: Community, store: Store, passwords: dict[str, str], world: World) -> BrokerService:
-    """Make the broker of a region, on a database that may be new or from before a restart."""
-    limits = QuotaLimits()
+def make_router_core(community: Community, store: Store, world: World) -> RouterCore:
+    """Make what a region's router decides by: the newest bundle, on a database that may be from before a restart."""
     with store.transaction():
         store.holdings.write_bundle(community.bundle.version, community.signed_bundle)
     bundle = _in_force(community, store.holdings.bundles()[-1][1], world)
-    core = RouterCore(identity=Identity(router=ROUTER, signer=community.router), bundle=bundle)
+    return RouterCore(identity=Identity(router=ROUTER, signer=community.router), bundle=bundle)
+
+
+def make_broker(
+    community: Community, store: Store, passwords: dict[str, str], world: World, *, core: RouterCore | None = None
+) -> BrokerService:
+    """Make the broker of a region, on a database that may be new or from before a restart."""
+    limits = QuotaLimits()
+    core = core or make_router_core(community, store, world)
 
     def authenticator(credentials: Credentials) -> str | None:
         expected = passwords.get(credentials.client_id)

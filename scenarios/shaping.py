@@ -36,12 +36,20 @@ class LinkShaper:
         self._arrived: asyncio.Queue[tuple[int, bytes | LinkError]] = asyncio.Queue()
         self._down_held = False  # the first frame waits for its time, and so do those behind it
         self._sending = self._taking = 0
+        self._severed = False  # the node was told that its session has ended, and looks for its next
+        self.linked = False
+        self.sessions = 0  # that have begun
         self.shaping = False
         self.received = 0  # frames that came from the broker in this session
 
     @property
     def moving(self) -> int:
-        """How many frames are on their way at this moment of exercise time: neither held nor done with."""
+        """How many frames are on their way at this moment of exercise time: neither held nor done with.
+
+        A node between two sessions counts as one: how long it takes to come back is real time, and no time of play.
+        """
+        if self._severed:
+            return 1
         return self._sending + (0 if self._down_held else self._taking + self._arrived.qsize())
 
     def connect(self, inner: Connect) -> Connect:
@@ -51,6 +59,9 @@ class LinkShaper:
         async def shaped() -> AsyncGenerator[Link, None]:
             async with inner() as link, asyncio.TaskGroup() as tasks:
                 self.received = self._sending = self._taking = 0
+                self._severed = False
+                self.linked = True
+                self.sessions += 1
                 self._down_held = False
                 self._arrived = asyncio.Queue(maxsize=_FRAMES_HELD_MAX)
                 pump = tasks.create_task(self._pump(link), name="link-pump")
@@ -67,6 +78,7 @@ class LinkShaper:
                 await self._arrived.put((self._due_down(len(frame)), frame))
                 self.received += 1
         except LinkError as error:
+            self.linked = False
             await self._arrived.put((self._clock.now_ms(), error))
 
     def _due_down(self, size: int) -> int:
@@ -85,6 +97,9 @@ class LinkShaper:
         await self._until(due, self._begin_sending)
         try:
             await link.send(frame)
+        except LinkError:
+            self._severed = True
+            raise
         finally:
             self._sending -= 1
 
@@ -99,6 +114,7 @@ class LinkShaper:
         due, frame = await self._arrived.get()
         self._taking = 1
         if isinstance(frame, LinkError):
+            self._severed = True
             raise frame
         self._down_held = due > self._clock.now_ms()
         await self._until(due, self._release_down)

@@ -17,7 +17,7 @@ from agencies.store import NodeStore
 from broker.service import BrokerService
 from broker.store import Store
 from scenarios.enrolment import ROUTER, Community
-from scenarios.region import Region, World, make_broker, make_node
+from scenarios.region import Region, World, make_broker, make_node, make_router_core
 from transport.link import Connect
 from transport.memory_disk import MemoryDisk
 from transport.seeded import stream
@@ -70,7 +70,8 @@ async def simulated_region(
         # Never used: the loop does at once what an executor is asked for, and starts no thread.
         executor = stack.enter_context(ThreadPoolExecutor(max_workers=1))
         store = Store.open(BROKER_DATABASE, router=ROUTER, disk=disk.open)
-        service: BrokerService = make_broker(community, store, {}, world)
+        core = make_router_core(community, store, world)
+        service: BrokerService = make_broker(community, store, {}, world, core=core)
         await stack.enter_async_context(service.running())
         await stack.enter_async_context(net.serving(service))
         nodes: dict[str, Node] = {}
@@ -88,6 +89,6 @@ async def simulated_region(
         for node in nodes.values():
             await stack.enter_async_context(node.running())
             await node.linked()
-        region = Region(community=community, nodes=nodes, broker=service, store=store)
+        region = Region(community=community, nodes=nodes, broker=service, store=store, core=core)
         await region.quiet(limit_s=_QUIET_S)
         yield region

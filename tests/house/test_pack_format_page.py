@@ -7,6 +7,7 @@ from typing import get_args
 
 import pytest
 
+from policy.amendment import STEPS
 from policy.caveats import CAVEATS_WITH_OPERAND, PLAIN_CAVEATS
 from scenarios import conditions, msel_table, pack_conduct
 from scenarios.fields import Fields
@@ -41,6 +42,7 @@ WORDS = {
     "level": EXERCISE_LEVELS,
     "caveat": (*PLAIN_CAVEATS, *(f"{word}:…" for word in CAVEATS_WITH_OPERAND)),
     "outcome": pack_conduct._OUTCOMES,
+    "step of a change": STEPS,
     "unit": (*_UNITS_MS, *_BITS, *_METRES),
     "word for an audience or an end": (pack_conduct.NEED_TO_KNOW, pack_conduct.NOTHING, "by branch"),
 }
@@ -48,7 +50,7 @@ WORDS = {
 
 def fields_read() -> set[str]:
     """Every name that the loader asks a mapping for: ``fields.text("title")``, ``_read_subjects(fields, "rel", …)``."""
-    found = {"P", "S", "M", "then", "else", "id"}  # read in a loop, or as the key of an entry
+    found = {"P", "S", "M", "then", "else", "id", *STEPS}  # read in a loop, or as the key of an entry
     for path in LOADER:
         for call in (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)):
             places = call.args
