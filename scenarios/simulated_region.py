@@ -7,7 +7,7 @@ knows no broker and the broker no network, so the piece that joins both stands h
 from collections.abc import AsyncGenerator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +27,7 @@ BROKER_DATABASE: Final = Path("broker.sqlite")
 _QUIET_S: Final = 30.0  # of virtual time
 
 
+@cache
 def node_database(agency: str) -> Path:
     """Return the name of a node's database on a simulated disk."""
     return Path("nodes") / f"{agency}.sqlite"
