@@ -20,6 +20,7 @@ from agencies.lookups import KeyLookups
 from agencies.notices import Notice
 from agencies.outgoing import Moment, Outgoing, Released
 from agencies.questions import Questions
+from agencies.recalls import RecallState, recall_state
 from agencies.receipts import Looked, ReceiptWatch
 from agencies.room import DiskRoom
 from agencies.store import HeldPortion, NodeStore
@@ -194,6 +195,14 @@ class NodeActs:
             self._incoming.note_opened(held, stage=stage, moment=self._moment(), fields=fields)
 
         await self._turns.run(note, then=lambda _: self._owing.set())
+
+    async def recall_state(self, hid: bytes) -> tuple[RecallState, ...]:
+        """Return what each agency that had a message of ours has answered to its recall.
+
+        Raises:
+            InputError: If it is no message of ours, or was not recalled.
+        """
+        return await self._turns.run(lambda: recall_state(self.store, hid))
 
     def disk_is_full(self) -> bool:
         """Tell whether the node is read-only for want of room; it goes on by itself when there is some."""

@@ -48,9 +48,15 @@ class DerivedTable:
         )
 
     def products(self, parent: bytes) -> list[bytes]:
-        """Return our products that were made from a message."""
-        rows = self._sql.execute("SELECT DISTINCT hid FROM derived WHERE parent = ? ORDER BY hid", (parent,))
-        return [hid for (hid,) in rows.fetchall()]
+        """Return our products that were made from a message, and from those products, and so on."""
+        found: dict[bytes, None] = {}
+        waiting = [parent]
+        while waiting:
+            rows = self._sql.execute("SELECT DISTINCT hid FROM derived WHERE parent = ? ORDER BY hid", (waiting.pop(),))
+            fresh = [hid for (hid,) in rows.fetchall() if hid not in found]
+            found.update(dict.fromkeys(fresh))
+            waiting += fresh
+        return list(found)
 
     def keep_used(self, hid: bytes, reader: str, product: bytes, *, at: int) -> bool:
         """Keep that a reader has used a message of ours in a product; False if that was known."""

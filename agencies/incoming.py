@@ -15,6 +15,7 @@ from agencies.outbox import UNRECEIPTED_KINDS
 from agencies.outgoing import Moment, describe
 from agencies.quarantine import Kept
 from agencies.questions import Incomer, Questions
+from agencies.recalls import is_sound, keep_receipt, take_recall, through_field
 from agencies.receipts import ReceiptWatch
 from agencies.state import Accepted, Duplicate, HeldMessage, Rejected
 from agencies.store import NodeStore
@@ -244,7 +245,7 @@ class Incoming:
             self._receipts(accepted, effects, moment)
             return
         if header.kind == "recall":
-            self._recalled(accepted, moment)
+            self._recalled(accepted, effects, moment)
             effects.chunks_moved = True
             return
         if header.kind == "cosign" and not self._answered(accepted, moment):
@@ -347,10 +348,10 @@ class Incoming:
                 reader = accepted.originator
                 offered = self._store.offered_to(item.hid).get(reader)
                 overdue = self._watch.overdue_from(item.hid, reader)
-                if offered is None or item.bits & ~offered:
+                if offered is None or item.bits & ~offered or not is_sound(item):
                     named = pack((accepted.hid, item))
                     self._reject(named, moment, hid=accepted.hid, code=Code.REFERENCE, stage=Stage.POLICY)
-                elif self._keep_receipt(item, reader):
+                elif keep_receipt(self._store, item, reader):
                     self._write(
                         "receipt",
                         moment,
@@ -359,24 +360,17 @@ class Incoming:
                         status=item.status,
                         bits=item.bits,
                         reported_ms=item.at,
+                        **through_field(item),
                     )
                     effects.notices += self._watch.settle_late(overdue, reader, moment)
                     self._store.passing("send.4")
 
-    def _keep_receipt(self, item: ReceiptItem, reader: str) -> bool:
-        # What a grant's end erased answers no recall: there the reader says what became of all that it still held.
-        ended = item.status == "purged" and item.through is not None
-        return self._store.keep_receipt(
-            item.hid, reader, status="ended" if ended else item.status, bits=item.bits, at=item.at
-        )
-
-    def _recalled(self, accepted: Accepted, moment: Moment) -> None:
+    def _recalled(self, accepted: Accepted, effects: Effects, moment: Moment) -> None:
         ref = accepted.header.ref
-        if ref is None:
-            return
-        bits = self._store.mark_recalled(ref, originator=accepted.originator)
-        self._write("recalled", moment, hid=ref.hex(), by=accepted.hid.hex())
-        self._owe(accepted.originator, ref, bits, "purged", moment)
+        if ref is not None:
+            effects.notices.append(
+                take_recall(self._store, ref, by=accepted.hid, originator=accepted.originator, moment=moment)
+            )
 
     # Verdicts, chunks, bundles and keys.
 

@@ -13,6 +13,7 @@ NoticeWord = Literal[
     "refused",
     "lapsed",
     "grant_over",
+    "recalled",
     "disk_full",
     "disk_has_room",
     "unanswered",
@@ -29,6 +30,7 @@ class Notice:
             ``expired``: the message is over, and these never sent one. ``refused``: the router gives it to nobody.
             ``lapsed``: nobody has decided on a request in time; the reader named is the other side of it.
             ``grant_over``: a grant to this reader has ended, and its node has erased what came by it.
+            ``recalled``: the originator named took the message back, and it is erased here.
             ``unanswered``: the partner named has not answered in time. ``answer_due``: it waits for ours.
         at_ms: When, Unix ms.
         hid: The message; None where the disk is spoken of.
@@ -37,6 +39,7 @@ class Notice:
         accepted: Whether the router has taken the release; if it has not, the fault lies on this side of it.
         code: Of a refusal.
         text: What the disk said, or what a request or question is about.
+        products: Of a recall: what this agency has made from the message and given to others, which is tainted now.
     """
 
     word: NoticeWord
@@ -47,3 +50,4 @@ class Notice:
     accepted: bool = False
     code: str = ""
     text: str = ""
+    products: tuple[bytes, ...] = ()

@@ -120,6 +120,10 @@ class Outbox:
         """Forget a message that was recalled: its keys, its texts and its chunks, but not that it was ours."""
         self._sql.execute("UPDATE sealed SET packed = x'' WHERE hid = ?", (hid,))
 
+    def can_release(self, hid: bytes) -> bool:
+        """Tell whether this agency sealed a message and has not recalled it."""
+        return bool(self._sql.execute("SELECT 1 FROM sealed WHERE hid = ? AND packed != x''", (hid,)).fetchone())
+
     def has_sealed(self, hid: bytes) -> bool:
         """Tell whether this agency sealed a message, recalled or not."""
         return self._sql.execute("SELECT 1 FROM sealed WHERE hid = ?", (hid,)).fetchone() is not None

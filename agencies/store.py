@@ -7,7 +7,7 @@ in a committed transaction.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from agencies.consent import CONSENT_TABLES, ConsentTable
 from agencies.derived import DERIVED_TABLES, DerivedTable
@@ -401,6 +401,14 @@ class NodeStore(Outbox):
     def owes(self) -> bool:
         """Tell whether any receipt is owed."""
         return self._sql.execute("SELECT 1 FROM owed LIMIT 1").fetchone() is not None
+
+    def recall_answers(self, hid: bytes) -> dict[str, tuple[Literal["purged", "cannot"], int]]:
+        """Return what each reader has answered to the recall of a message, and when, Unix ms; the better answer."""
+        rows = self._sql.execute(
+            "SELECT reader, status, at FROM receipt WHERE hid = ? AND status IN ('purged', 'cannot') ORDER BY status",
+            (hid,),
+        )
+        return {reader: (status, at) for reader, status, at in rows.fetchall()}
 
     def keep_receipt(self, hid: bytes, reader: str, *, status: str, bits: int, at: int) -> bool:
         """Keep a receipt; False if it says nothing of any portion that was not said before."""

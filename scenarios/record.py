@@ -35,6 +35,7 @@ Stages of a node
     refused           hid, code, refusals [{place, reader, rule}]
     delivered         hid, kind, originator, bits
     verified          hid, kind, originator, ref, bits, portions [{place, title, label, passages, derived_from}]
+                      (and cosigned, unsigned where it names co-signers)
     misreleased       hid, originator, rule
     rejected          hid (or null), code, stage_failed
     opened            hid          (the desk has read it)
@@ -47,13 +48,19 @@ Stages of a node
     decision_opened   hid, outcome, reason, conditions, expires_ms
     grant_over        hid, decision, originator, reader, bits   (a grant has ended; bits: what its reader erased)
     lapsed            hid, asker, originator, reader, subject, answer_by_ms   (at both, where no decision was made)
-    receipt           hid, reader, status, bits, reported_ms
+    joint_asked       hid, cosigners, needed, banner {label}, originators   (a product shown to who is to co-sign it)
+    cosign            hid, lead, answer ("signed", "refused" or "withdrawn"), reason   (made by this node)
+    cosign_received   hid, member, answer, reason
+    joint_released    hid, banner {label}, cosigned, unsigned, readers   (enough have signed)
+    joint_reissued    hid (null if nothing was left), of, without, cosigners   (made again without who left)
+    receipt           hid, reader, status, bits, reported_ms, product (of used), decision (of purged, by a grant's end)
     overdue           hid, kind, readers, accepted (bool)   (no receipt of these readers by its deadline)
     settled_late      hid, kind, readers, accepted           (one of them, after all)
     expired           hid, kind, readers, accepted           (over, with no receipt of these, or no verdict)
     disk_full         since_ms     (written when there was room again)
     superseded        hid, by
     recalled          hid, by      (erased, or not taken up when it comes)
+    tainted           hid, by, originator, products   (what this agency made from a recalled message and gave to others)
     duplicate         hid          (came before; without effect)
     missing           originator, messages   (numbers of an originator that were passed over)
     gap               deliveries   (acked by a copy of this node's disk that is gone)

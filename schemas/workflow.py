@@ -12,7 +12,7 @@ from schemas.limits import DECONFLICT_HELD_CLASSES, DECONFLICT_POINTS, RECEIPT_I
 from schemas.names import AgencyId, Hash, Millis, ShortText, Signature
 from schemas.report import Exercise
 
-ReceiptStatus = Literal["delivered", "opened", "acknowledged", "acted", "purged", "cannot", "misreleased"]
+ReceiptStatus = Literal["delivered", "opened", "acknowledged", "acted", "purged", "cannot", "misreleased", "used"]
 Outcome = Literal["grant", "refuse"]
 Reason = Annotated[str, Field(min_length=1, max_length=1_000)]
 CoordAct = Literal["task", "offer", "accept", "decline", "done"]

@@ -220,7 +220,7 @@ def _receipts(records: _Records) -> _Found:
         wanted = stages.get(status, (status,))
         # What a reader did with a message stands under its own hid or, for an act, under the cause it names.
         acted = status == "acted" and (reader, moment.text("hid")) in records.acted_on
-        unrecorded = status in {"purged", "cannot"}
+        unrecorded = status in {"purged", "cannot", "used"}
         if unrecorded or acted or records.has(moment.text("hid"), reader, *wanted):
             yield False, None
         else:

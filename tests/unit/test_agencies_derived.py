@@ -7,12 +7,12 @@ import pytest
 from agencies.drafts import Draft, Quote, WorkflowDraft
 from agencies.journal import Entry
 from conformance import world
-from schemas.errors import SealError
+from schemas.errors import InputError, SealError
 from schemas.label import Label
 from schemas.report import Parent, Passage, Portion, PortionContent
 from schemas.workflow import DecisionContent
 from tests.samples.small_nodes import WHY, SmallRegion, draft, small_region
-from tests.unit.test_agencies_node import hid_of
+from tests.unit.test_agencies_node import hid_of, until
 
 MINUTE_MS = 60_000
 CONTROLLED = world.LABEL._replace(tlp="GREEN", caveats=("ORCON",))  # AMBER goes on to nobody, whoever consents
@@ -174,3 +174,100 @@ async def test_h17_nobody_but_the_originator_can_grant(tmp_path: Path) -> None:
         released = await region.nodes["bravo"].release(await product_of(region, hid))
 
         assert {"charlie": "NTK-ORCON"} == released.left_out
+
+
+# Recall.
+
+
+async def used_by_bravo(region: SmallRegion) -> tuple[bytes, bytes]:
+    """Have bravo use a report of alpha in a product for charlie, with alpha's consent; returns both ids."""
+    hid = await given(region, "track")
+    await grant(region, hid, by="alpha", reader="charlie", to="bravo")
+    product = hid_of(await region.nodes["bravo"].release(await product_of(region, hid)))
+    await region.settle()
+    return hid, product
+
+
+async def test_h13_a_recall_names_what_was_made_from_the_message(tmp_path: Path) -> None:
+    async with small_region(tmp_path, "alpha", "bravo", "charlie") as region:
+        hid, product = await used_by_bravo(region)
+
+        await region.nodes["alpha"].recall(hid, WHY)
+        await region.settle()
+
+        (entry,) = region.journal("bravo", "tainted")
+        assert (hid.hex(), [product.hex()]) == (entry.fields["hid"], entry.fields["products"])
+        told = [notice for name, notice in region.notices if name == "bravo" and notice.word == "recalled"]
+        assert [(hid, (product,))] == [(notice.hid, notice.products) for notice in told]
+        (state,) = await region.nodes["alpha"].recall_state(hid)
+        assert ("bravo", "purged", (product,)) == (state.reader, state.answer, state.used_in)
+        used = [entry.fields for entry in region.journal("alpha", "receipt") if entry.fields["status"] == "used"]
+        assert [(hid.hex(), product.hex())] == [(fields["hid"], fields["product"]) for fields in used]
+
+
+async def test_h13_a_recall_of_the_product_carries_it_on_to_its_readers(tmp_path: Path) -> None:
+    async with small_region(tmp_path, "alpha", "bravo", "charlie") as region:
+        hid, product = await used_by_bravo(region)
+        assert ["product of bravo"] == region.titles("charlie")
+
+        await region.nodes["alpha"].recall(hid, WHY)
+        await region.settle()
+        await region.nodes["bravo"].recall(product, WHY)
+        await region.settle()
+
+        assert [] == await region.nodes["charlie"].portions(product)
+        (state,) = await region.nodes["bravo"].recall_state(product)
+        assert ("charlie", "purged", ()) == (state.reader, state.answer, state.used_in)
+        await region.nodes["alpha"].recall(hid, WHY)
+        await region.settle()
+        assert 1 == len(region.journal("bravo", "tainted"))
+
+
+async def test_who_has_not_answered_a_recall_is_named(tmp_path: Path) -> None:
+    async with small_region(tmp_path, "alpha", "bravo", "charlie") as region:
+        alpha = region.nodes["alpha"]
+        hid = hid_of(await alpha.release(draft("track", "bravo", "charlie")))
+        await region.settle()
+        await region.stop("charlie")
+
+        await alpha.recall(hid, WHY)
+        await until(lambda: ("bravo", "purged") in region.receipts("alpha", hid))
+
+        answers = {state.reader: state.answer for state in await alpha.recall_state(hid)}
+        assert {"bravo": "purged", "charlie": "no answer yet"} == answers
+        region.start("charlie")
+        await region.settle()
+        assert {"purged"} == {state.answer for state in await alpha.recall_state(hid)}
+
+
+async def test_there_is_no_state_of_a_recall_that_was_not_made(tmp_path: Path) -> None:
+    async with small_region(tmp_path, "alpha", "bravo") as region:
+        hid = await given(region, "track")
+
+        for name in ("alpha", "bravo"):
+            with pytest.raises(InputError, match="was recalled"):
+                await region.nodes[name].recall_state(hid)
+
+
+async def test_a_node_whose_disk_was_put_back_gets_the_recall_again_and_finds_its_product_tainted_anew(
+    tmp_path: Path,
+) -> None:
+    async with small_region(tmp_path, "alpha", "bravo", "charlie") as region:
+        hid, product = await used_by_bravo(region)
+        await region.stop("bravo")
+        path = tmp_path / "nodes" / "bravo.sqlite"
+        copy = path.read_bytes()
+        region.start("bravo")
+        await region.settle()
+        await region.nodes["alpha"].recall(hid, WHY)
+        await region.settle()
+
+        await region.stop("bravo")
+        path.write_bytes(copy)
+        region.start("bravo")
+        await region.settle()
+
+        assert [] == await region.nodes["bravo"].portions(hid)
+        assert [[product.hex()]] == [entry.fields["products"] for entry in region.journal("bravo", "tainted")]
+        (state,) = await region.nodes["alpha"].recall_state(hid)
+        assert ("purged", (product,)) == (state.answer, state.used_in)
