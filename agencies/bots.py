@@ -6,12 +6,20 @@ opaque id and the words of its own orders. How well it keeps passages apart is a
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from agencies.conditions import Condition, Outcome, Sighting, find, times_of
+from agencies.deconflict import Identifier
 from schemas.label import Label
+from schemas.workflow import CoordAct
 
-ActWord = Literal["report", "forward", "request", "decide", "correct", "acknowledge", "hold"]
+ActWord = Literal[
+    "report", "forward", "request", "decide", "correct", "acknowledge",
+    "hold", "joint", "cosign", "refuse_cosign", "withdraw", "ask", "answer", "decline", "deconflict", "coordinate",
+]  # fmt: skip
+
+
+_DECIDING: Final = frozenset({"decide", "cosign", "refuse_cosign", "withdraw"})
 
 
 class Chance(Protocol):
@@ -57,8 +65,11 @@ class StandingOrder:
         title: Of what is written; None keeps the material's own.
         keep: The passages that are kept, None keeps all.
         corrects: For ``correct``: the order whose report is superseded.
-        subject: For ``request``: what is asked for.
-        answer_within_ms: For ``request``: how long the asker can wait.
+        subject: What is asked for, or what is to be done.
+        answer_within_ms: How long the asker can wait.
+        question: For ``ask``: the question; for ``coordinate``: what is said beside the subject.
+        about: For ``deconflict``: what the other may hold too.
+        step: For ``coordinate``.
         outcome: For ``decide``.
         conditions: For a grant.
         grants: For a grant: the order whose report is released to the asker.
@@ -68,6 +79,9 @@ class StandingOrder:
         after: How long it takes, where the desk's own pace does not apply.
         why: The reason, in words.
         once: Whether it is done only the first time.
+        cosigners: For ``joint``: who is to co-sign.
+        needs: For ``joint``: how many of them have to; None is all.
+        withdraws: For ``withdraw``: the order whose co-signature is taken back.
     """
 
     order: str
@@ -89,6 +103,12 @@ class StandingOrder:
     expires_after_ms: int | None = None
     reader: str | None = None
     wanted_for_ms: int | None = None
+    cosigners: tuple[str, ...] = ()
+    needs: int | None = None
+    withdraws: str | None = None
+    question: str = ""
+    about: tuple[Identifier, ...] = ()
+    step: CoordAct | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,4 +172,4 @@ class Bot:
     def _pace(self, order: StandingOrder) -> Pace:
         if order.after is not None:
             return order.after
-        return self._skill.decide if order.do == "decide" else self._skill.write
+        return self._skill.decide if order.do in _DECIDING else self._skill.write

@@ -9,9 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from schemas.workflow import CoordAct
+
 TriggerWord = Literal[
     "time", "manual", "inject_delivered", "report_sent", "report_received", "opened", "acknowledged", "fact_known",
     "request_received", "decision_received", "correction_received", "rule_denied", "link_down", "request_lapsed",
+    "rfi_received", "answer_received", "deconflict_received", "hit", "no_hit", "coord_received", "unanswered",
+    "cosign_asked",
 ]  # fmt: skip
 Outcome = Literal["grant", "refuse"]
 
@@ -30,6 +34,7 @@ class Sighting:
         passages: The opaque ids of the passages that were readable.
         outcome: Of a decision.
         order: The standing order that sent it, where it was sent here.
+        step: Of a coordination.
     """
 
     word: TriggerWord
@@ -41,6 +46,7 @@ class Sighting:
     passages: frozenset[str] = frozenset()
     outcome: Outcome | None = None
     order: str | None = None
+    step: CoordAct | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +61,13 @@ class Trigger:
     passages: frozenset[str] | None = None
     order: str | None = None
     outcome: Outcome | None = None
+    step: CoordAct | None = None
     time_ms: int | None = None
 
     def matches(self, sighting: Sighting) -> bool:
         """Tell whether this sighting is what is looked for."""
         if self.word == "fact_known":
-            known = sighting.word in {"inject_delivered", "report_received", "correction_received"}
+            known = sighting.word in {"inject_delivered", "report_received", "correction_received", "answer_received"}
         else:
             known = sighting.word == self.word
         return (
@@ -70,6 +77,7 @@ class Trigger:
             and self.inject in {None, sighting.cause}
             and self.order in {None, sighting.order}
             and self.outcome in {None, sighting.outcome}
+            and self.step in {None, sighting.step}
             and (self.passages is None or bool(self.passages & sighting.passages))
             and (self.topic is None or any(_topic_matches(self.topic, topic) for topic in sighting.topics))
         )

@@ -84,6 +84,11 @@ class JointActs:
         await self.send(lambda: self.products.take_back(hid, self.moment()))
         return await self.send(lambda: self.products.make_again(hid, self.moment()))
 
+    async def is_asked(self, hid: bytes) -> bool:
+        """Tell whether a product that this agency leads is still with its co-signers alone."""
+        led = await self.turns.run(lambda: self.store.joint.led(hid))
+        return led is not None and not led.signed
+
     async def held(self, hid: bytes) -> HeldProduct | None:
         """Return who is named in a product that has come here, and who has signed it; None if it names nobody."""
         return await self.turns.run(lambda: self.store.joint.held(hid))

@@ -6,6 +6,7 @@ told to keep passage ``p-3f0c…``.
 
 from agencies.bots import Bot, Chance, Pace, Skill, StandingOrder
 from agencies.conditions import Condition, Trigger
+from agencies.deconflict import Identifier
 from scenarios import model
 from scenarios.model import Order, Pack, Span
 
@@ -53,6 +54,7 @@ def _trigger(pack: Pack, trigger: model.Trigger) -> Trigger:
         passages=None if trigger.fact is None else passages_of(pack, (trigger.fact,)),
         order=trigger.order,
         outcome=trigger.outcome,
+        step=trigger.step,
         time_ms=None if trigger.time_ms is None else pack.start_ms + trigger.time_ms,
     )
 
@@ -78,6 +80,12 @@ def _order(pack: Pack, order: Order) -> StandingOrder:
         after=None if order.after is None else _pace(order.after),
         why=order.why,
         once=order.once,
+        question=order.question,
+        about=tuple(Identifier(kind, value) for kind, value in order.about),
+        step=order.step,
+        cosigners=order.cosigners,
+        needs=order.needs,
+        withdraws=order.withdraws,
     )
 
 

@@ -14,6 +14,7 @@ from scenarios.model import Condition, Trigger, TriggerWord
 from scenarios.problems import Problems, did_you_mean
 from scenarios.text_yaml import ListNode, MapNode, Node, TextNode, shorten
 from scenarios.values import read_exercise_time_ms
+from schemas.workflow import CoordAct
 
 CONDITION_DEPTH_MAX: Final = 2  # deeper than this nobody can say aloud what a branch waits for
 TRIGGERS_MAX: Final = 16  # in one condition
@@ -25,6 +26,7 @@ _JOIN: Final[dict[str, Callable[[tuple[Condition, ...]], Condition]]] = {
 _JOINERS: Final = tuple(_JOIN)
 _WORDS: Final[tuple[TriggerWord, ...]] = get_args(TriggerWord)
 _OUTCOMES: Final = ("grant", "refuse")
+_STEPS: Final[tuple[CoordAct, ...]] = get_args(CoordAct)
 _TOPIC_PATTERN: Final = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*(?:\.\*)?", re.ASCII)
 _REPORT_FIELDS: Final = ("who", "sender", "topic", "fact")
 # What each trigger can be narrowed by. A field that could never match is refused rather than ignored.
@@ -43,6 +45,14 @@ _FIELDS: Final[dict[TriggerWord, tuple[str, ...]]] = {
     "rule_denied": ("who", "order"),
     "link_down": ("who",),
     "request_lapsed": ("who", "sender"),
+    "rfi_received": ("who", "sender", "topic"),
+    "answer_received": _REPORT_FIELDS,
+    "deconflict_received": ("who", "sender"),
+    "hit": ("who", "sender"),
+    "no_hit": ("who", "sender"),
+    "coord_received": ("who", "sender", "step"),
+    "unanswered": ("who", "sender"),
+    "cosign_asked": _REPORT_FIELDS,
 }
 # The field that a trigger written as one word means: ``inject_delivered: E01``.
 _MAIN_FIELD: Final[dict[TriggerWord, str]] = {"inject_delivered": "inject", "fact_known": "fact", "link_down": "who"}
@@ -156,6 +166,7 @@ def _read_trigger_fields(word: TriggerWord, fields: Fields, known: KnownIds, des
         fact=one_of("fact", known.facts, "fact of the pack"),
         order=one_of("order", known.orders, "standing order of the pack"),
         outcome=cast("Literal['grant', 'refuse'] | None", outcome),
+        step=cast("CoordAct | None", one_of("step", _STEPS, "step of a coordination")),
     )
     fields.close()
     return trigger

@@ -11,16 +11,23 @@ from agencies.bots import Bot, PlannedAct, StandingOrder
 from agencies.conditions import Outcome, Sighting, TriggerWord
 from agencies.drafts import Draft, Why, WorkflowDraft
 from agencies.incoming import Arrival, workflow_fields
+from agencies.joint_writing import write_joint
 from agencies.node import Node
 from agencies.notices import Notice
 from agencies.outgoing import Released
 from agencies.writing import Source, Written, write_product, write_report
 from scenarios.clock import ExerciseClock
+from scenarios.desk_joint import DeskJoint
+from scenarios.desk_questions import QuestionDesk
+from schemas.envelope import Kind
 from schemas.errors import SealError
 from schemas.report import Portion, PortionContent
-from schemas.workflow import DecisionContent, RequestContent
+from schemas.workflow import CoordAct, DecisionContent, DeconflictAsk, RequestContent
 
-_CAUSE_MESSAGE = {"report_received", "correction_received", "request_received", "decision_received"}
+_CAUSE_MESSAGE = {
+    "report_received", "correction_received", "request_received", "decision_received", "answer_received",
+    "rfi_received", "deconflict_received", "coord_received",
+}  # fmt: skip
 
 
 class Desk:
@@ -52,6 +59,8 @@ class Desk:
         self._material: dict[str, tuple[Portion, ...]] = {}
         self._released: dict[str, bytes] = {}  # what each standing order sent
         self._requests: dict[str, Arrival] = {}
+        self._questions = QuestionDesk(node=node, clock=clock)
+        self._joint = DeskJoint(node=node, clock=clock, in_play=in_play, sent=self._went)
 
     def begin(self) -> None:
         """Have the times that the desk's orders name be seen when they come."""
@@ -73,7 +82,10 @@ class Desk:
 
     def arrived(self, arrival: Arrival) -> None:
         """Put a message on the desk that the node has proved and written down."""
-        word = _word_of(arrival)
+        if arrival.kind == "cosign" and arrival.ref is not None:
+            self._answered(arrival, arrival.ref)
+        asked = self._questions.came(arrival)
+        word, step = asked if asked is not None else (_word_of(arrival), None)
         if word is None:
             return
         contents = [content for _, content in arrival.contents if isinstance(content, PortionContent)]
@@ -88,6 +100,7 @@ class Desk:
             topics=arrival.topics,
             passages=frozenset(passage for content in contents for passage in content.passages),
             outcome=outcome,
+            step=step,
         )
         self._noticed(sighting)
         if word == "request_received":
@@ -96,10 +109,21 @@ class Desk:
 
     def told(self, notice: Notice) -> None:
         """Take what the node tells its desk unasked; it is on the screen at once, and nobody has to open it first."""
-        if notice.word == "lapsed" and notice.hid is not None:
-            sighting = self._sighting("request_lapsed", notice.hid.hex(), sender=notice.readers[0])
+        words: dict[str, TriggerWord] = {"lapsed": "request_lapsed", "unanswered": "unanswered"}
+        word = words.get(notice.word)
+        if word is not None and notice.hid is not None:
+            sighting = self._sighting(word, notice.hid.hex(), sender=notice.readers[0])
             self._noticed(sighting)
             self._clock.at(self._clock.now_ms(), lambda: self._plan(sighting))
+
+    def _answered(self, arrival: Arrival, hid: bytes) -> None:
+        """Read what a co-signer answers, and see to what it calls for."""
+
+        async def settle() -> None:
+            await self._node.opened(arrival.hid)
+            await self._joint.settle(hid)
+
+        self._clock.at(self._clock.now_ms() + self._bot.reading_ms(), settle)
 
     async def _open(self, arrival: Arrival, sighting: Sighting) -> None:
         if not self._in_play():
@@ -135,10 +159,12 @@ class Desk:
                     await self._request(planned, why)
                 case "decide":
                     await self._decide(planned, why)
+                case "ask" | "answer" | "decline" | "deconflict" | "coordinate":
+                    await self._act_on_question(planned, why)
                 case "acknowledge":
-                    for cause in self._messages(planned):
-                        await self._node.opened(bytes.fromhex(cause.cause), stage="acknowledged")
-                        self._noticed(self._sighting("acknowledged", cause.cause, sender=cause.sender))
+                    await self._acknowledge(planned)
+                case "joint" | "cosign" | "refuse_cosign" | "withdraw":
+                    await self._act_jointly(planned, why)
                 case "hold":
                     await self._node.note("acted", act="hold", order=order.order, reason=order.why, cause=why.cause)
                 case _:
@@ -160,6 +186,36 @@ class Desk:
         return write_product(
             sources, planned.order, self._bot.kept, author=self.agency, community=self._node.core.community
         )
+
+    async def _acknowledge(self, planned: PlannedAct) -> None:
+        for cause in self._messages(planned):
+            await self._node.opened(bytes.fromhex(cause.cause), stage="acknowledged")
+            self._noticed(self._sighting("acknowledged", cause.cause, sender=cause.sender))
+
+    async def _act_on_question(self, planned: PlannedAct, why: Why) -> None:
+        match planned.order.do:
+            case "ask":
+                self._sent(planned, await self._questions.ask(planned.order, why))
+            case "answer":
+                await self._answer(planned, why)
+            case "decline":
+                await self._questions.decline(planned, why)
+            case "deconflict":
+                await self._questions.deconflict(planned.order, why)
+            case _:
+                await self._questions.coordinate(planned, why)
+
+    async def _act_jointly(self, planned: PlannedAct, why: Why) -> None:
+        if planned.order.do == "joint":
+            await self._joint.show(planned.order, await self._contributions(planned), why)
+        else:
+            await self._joint.answer(planned.order, planned.causes, why)
+
+    async def _contributions(self, planned: PlannedAct) -> Written:
+        material = [portion for cause in planned.causes for portion in self._material.get(cause.cause, ())]
+        sources = [source for cause in self._messages(planned) for source in await self._sources(cause)]
+        community = self._node.core.community
+        return write_joint(material, sources, planned.order, self._bot.kept, author=self.agency, community=community)
 
     def _messages(self, planned: PlannedAct) -> list[Sighting]:
         return [cause for cause in planned.causes if cause.word in _CAUSE_MESSAGE]
@@ -187,6 +243,7 @@ class Desk:
         *,
         to: tuple[str, ...] | None = None,
         ref: bytes | None = None,
+        kind: Kind = "report",
     ) -> None:
         draft = Draft(
             portions=written.portions,
@@ -194,16 +251,21 @@ class Desk:
             why=why,
             quotes=written.quotes,
             ref=ref,
+            kind=kind,
         )
         self._sent(planned, await self._node.release(draft))
 
     def _sent(self, planned: PlannedAct, released: Released) -> None:
+        self._went(planned.order.order, released)
+
+    def _went(self, order: str, released: Released) -> None:
+        """Note what an order has sent, and that somebody was left out of it."""
         cause = released.hid.hex() if released.hid is not None else ""
         if released.left_out:
-            self._noticed(self._sighting("rule_denied", cause, order=planned.order.order))
+            self._noticed(self._sighting("rule_denied", cause, order=order))
         if released.hid is not None:
-            self._released[planned.order.order] = released.hid
-            self._noticed(self._sighting("report_sent", cause, order=planned.order.order))
+            self._released[order] = released.hid
+            self._noticed(self._sighting("report_sent", cause, order=order))
 
     async def _correct(self, planned: PlannedAct, why: Why) -> None:
         corrected = self._released.get(planned.order.corrects or "")
@@ -214,6 +276,17 @@ class Desk:
         written = await self._from_messages(planned) if by_message else self._from_material(planned)
         past = tuple(sorted(await self._node.released_to(corrected)))
         await self._release(planned, written, why, to=planned.order.to or past, ref=corrected)
+
+    async def _answer(self, planned: PlannedAct, why: Why) -> None:
+        asked = self._questions.asked(planned)
+        content = asked.contents[0][1]
+        if isinstance(content, DeconflictAsk):
+            own = [portion.content for material in self._material.values() for portion in material]
+            await self._node.answer_ask(asked.hid, content, asker=asked.originator, own=own, why=why)
+            return
+        held = any(cause.cause in self._material for cause in planned.causes)
+        written = self._from_material(planned) if held else await self._from_messages(planned)
+        await self._release(planned, written, why, to=(asked.originator,), ref=asked.hid, kind="answer")
 
     async def _request(self, planned: PlannedAct, why: Why) -> None:
         order = planned.order
@@ -272,6 +345,7 @@ class Desk:
         passages: frozenset[str] = frozenset(),
         outcome: Outcome | None = None,
         order: str | None = None,
+        step: CoordAct | None = None,
     ) -> Sighting:
         return Sighting(
             word=word,
@@ -283,6 +357,7 @@ class Desk:
             passages=passages,
             outcome=outcome,
             order=order,
+            step=step,
         )
 
 
@@ -291,6 +366,8 @@ def _word_of(arrival: Arrival) -> TriggerWord | None:
         return "request_received"
     if arrival.kind == "decision":
         return "decision_received"
+    if arrival.asks_cosignature:
+        return "cosign_asked"
     if arrival.kind == "report":
         return "report_received" if arrival.ref is None else "correction_received"
     return None

@@ -14,14 +14,20 @@ from policy.amendment import Amendment
 from schemas.bundle import AgencyKind, Group, Mechanism, NationalMark, Rule
 from schemas.label import Label
 from schemas.report import PortionContent
+from schemas.workflow import CoordAct
 
 Seat = Literal["bot", "human"]
 InjectType = Literal["inject", "contingency inject", "expected action"]
 InjectMode = Literal["report", "phone", "email", "media", "manual"]
-ActWord = Literal["report", "forward", "request", "decide", "correct", "acknowledge", "hold"]
+ActWord = Literal[
+    "report", "forward", "request", "decide", "correct", "acknowledge",
+    "hold", "joint", "cosign", "refuse_cosign", "withdraw", "ask", "answer", "decline", "deconflict", "coordinate",
+]  # fmt: skip
 TriggerWord = Literal[
     "time", "manual", "inject_delivered", "report_sent", "report_received", "opened", "acknowledged", "fact_known",
     "request_received", "decision_received", "correction_received", "rule_denied", "link_down", "request_lapsed",
+    "rfi_received", "answer_received", "deconflict_received", "hit", "no_hit", "coord_received", "unanswered",
+    "cosign_asked",
 ]  # fmt: skip
 MeasureKind = Literal["on_time_share", "disclosures", "corrections_complete", "decided_in_time", "surplus_share"]
 
@@ -148,6 +154,7 @@ class Trigger:
     fact: str | None = None  # the loader has checked it; matched by passages
     order: str | None = None  # what another standing order released
     outcome: Literal["grant", "refuse"] | None = None
+    step: CoordAct | None = None  # of a coordination
     time_ms: int | None = None
 
 
@@ -191,7 +198,10 @@ class Order:
     Attributes:
         do: The act. ``report`` writes the inject's material; ``forward`` quotes what was received; ``request`` asks
             an originator for release; ``decide`` answers a request; ``correct`` supersedes an earlier report;
-            ``acknowledge`` and ``hold`` send nothing but a receipt or a reason.
+            ``ask`` asks for information, ``answer`` and ``decline`` answer it; ``deconflict`` asks whether another
+            holds the same; ``coordinate`` gives, takes on or finishes a task;
+            ``acknowledge`` and ``hold`` send nothing but a receipt or a reason. ``joint`` shows a product of all that
+            was contributed to those who are to co-sign it; ``cosign``, ``refuse_cosign`` and ``withdraw`` answer one.
         to: Agencies the desk means to tell; empty with ``need_to_know`` means everybody the policy permits.
         label_name: The named label of what is written; None keeps the material's own, or the roll-up of the parents.
         keep: Facts whose passages are kept; empty keeps all. What is not kept must be dropped (skill decides).
@@ -203,6 +213,8 @@ class Order:
         expires_after_ms: For a grant: how long it lasts; None is for good, or as long as the asker wanted it.
         reader: For ``request``: for whom the asker asks; None is the asker itself.
         wanted_for_ms: For ``request``: how long the reader wants it; None is for good.
+        cosigners: For ``joint``: who is to co-sign; ``needs`` is how many of them have to, None is all.
+        withdraws: For ``withdraw``: the order whose co-signature is taken back.
     """
 
     order: str
@@ -227,6 +239,12 @@ class Order:
     expires_after_ms: int | None = None
     reader: str | None = None
     wanted_for_ms: int | None = None
+    cosigners: tuple[str, ...] = ()
+    needs: int | None = None
+    withdraws: str | None = None
+    question: str = ""  # for ``ask``, and what ``coordinate`` says beside the subject
+    about: tuple[tuple[str, str], ...] = ()  # for ``deconflict``: kind and value of what the other may hold too
+    step: CoordAct | None = None  # for ``coordinate``
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,8 @@ from typing import Final, get_args
 from scenarios.conditions import KnownIds, read_condition
 from scenarios.fields import Fields
 from scenarios.model import ActWord, BotProfile, Branch, Measure, MeasureKind, Objective, Order, Span
+from scenarios.pack_joint import JOINT_FIELDS, read_joint
+from scenarios.pack_questions import read_asking
 from scenarios.problems import did_you_mean
 from scenarios.text_yaml import ListNode, TextNode, shorten
 from scenarios.values import read_duration_ms, read_share, read_span, read_threshold, read_yes_or_no
@@ -16,23 +18,27 @@ NOTHING: Final = "nothing"
 _ACTS: Final[tuple[ActWord, ...]] = get_args(ActWord)
 _MEASURES: Final[tuple[MeasureKind, ...]] = get_args(MeasureKind)
 _OUTCOMES: Final[tuple[str, ...]] = ("grant", "refuse")
-_SENDING: Final = ("report", "forward", "request")
+_SENDING: Final = ("report", "forward", "request", "joint")
 _HIGHER_IS_BETTER: Final[frozenset[MeasureKind]] = frozenset(
     {"on_time_share", "corrections_complete", "decided_in_time"}
 )
 _NO_TIME: Final = Span(least_ms=0, most_ms=0)
 # Fields that only some acts have; elsewhere they would be silently without effect.
 _FIELDS_OF_ACT: Final[dict[str, tuple[ActWord, ...]]] = {
-    "keep": ("report", "forward", "correct"),
+    "keep": ("report", "forward", "correct", "joint"),
     "corrects": ("correct",),
-    "subject": ("request",),
-    "answer_within": ("request",),
+    "subject": ("request", "ask", "decline", "deconflict", "coordinate"),
+    "answer_within": ("request", "ask", "deconflict", "coordinate"),
+    "question": ("ask", "coordinate"),
+    "about": ("deconflict",),
+    "step": ("coordinate",),
     "outcome": ("decide",),
     "conditions": ("decide",),
     "grants": ("decide",),
     "expires_after": ("decide",),
     "reader": ("request",),
     "wanted_for": ("request",),
+    **JOINT_FIELDS,
 }
 
 
@@ -148,6 +154,8 @@ def _read_order(
     expires_after_ms = fields.read("expires_after", read_duration_ms, None)
     wanted_for_ms = fields.read("wanted_for", read_duration_ms, None)
     reader = fields.one_of("reader", known.agencies, noun="participant")
+    joint = read_joint(who, do, fields, known, acts)
+    question, step, about = read_asking(fields, do)
     if condition is None:
         return None
     return Order(
@@ -156,6 +164,8 @@ def _read_order(
         subject=subject, outcome="grant" if outcome == "grant" else "refuse" if outcome == "refuse" else None,
         conditions=conditions, grants=grants, after=after, why=why, once=once, answer_within_ms=answer_within_ms,
         expires_after_ms=expires_after_ms, reader=reader, wanted_for_ms=wanted_for_ms,
+        cosigners=joint.cosigners, needs=joint.needs, withdraws=joint.withdraws,
+        question=question, about=about, step=step,
     )  # fmt: skip
 
 
