@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agencies.drafts import Draft, Quote, Why, WorkflowDraft
-from agencies.joint_table import Answer, HeldProduct, JointPart, JointPlan, JointQuote, LedProduct
+from agencies.joint_table import TAKEN_BACK, Answer, HeldProduct, JointPart, JointPlan, JointQuote, LedProduct
 from agencies.outgoing import Moment, Outgoing, Released, checked, describe
 from agencies.preflight import find_audience
 from policy.decide import decide
@@ -60,7 +60,8 @@ class JointProducts(Outgoing):
     def next_step(self, hid: bytes) -> Step:
         """Tell what is to be done with a product that this agency leads, by the answers that are here."""
         led = self._store.joint.led(hid)
-        if led is None:
+        # What its lead has recalled for reasons of its own is not made again.
+        if led is None or not (self._store.can_release(hid) or led.signed == TAKEN_BACK):
             return "none"
         answers = self._store.joint.answers(hid)
         if self._gone(led.plan, answers) != (frozenset(), frozenset()):
@@ -85,22 +86,21 @@ class JointProducts(Outgoing):
             sealed = self._store.sealed(hid)
             if led is None or sealed is None or self.next_step(hid) != "release":
                 return Released(hid=None, audience={}, left_out={})
-            signatures = {answer.member: answer.signature for answer in self._store.joint.answers(hid)}
+            signed = sorted(answer.member for answer in self._store.joint.answers(hid))
             why = _why(led.plan, "joint")
             audience, readers, left_out = self._readers_of(led.plan, moment)
             self._write("intended", moment, **why, to=list(led.plan.to), left_out=left_out)
-            self._store.joint.note_released(hid, signed=len(signatures))
+            self._store.joint.note_released(hid, signed=len(signed))
             bits = {reader: sealed.bits(range(len(sealed.portions))) for reader in readers}
             if not bits:
                 return Released(hid=None, audience={}, left_out=left_out)
-            cosignatures = tuple(signatures.get(name) for name in sealed.by[1:])
-            due_ms = self._put_out(sealed, bits, moment, with_blobs=False, cosignatures=cosignatures)
+            due_ms = self._put_out(sealed, bits, moment, with_blobs=False)
             self._write(
                 "released", moment, **why, hid=hid.hex(), kind=sealed.kind, ref=None, audience=bits, portions=[]
             )
-            unsigned = [name for name in sealed.by[1:] if name not in signatures]
+            unsigned = [name for name in sealed.by[1:] if name not in signed]
             self._write(
-                "joint_released", moment, hid=hid.hex(), banner=audience.banner._asdict(), cosigned=sorted(signatures),
+                "joint_released", moment, hid=hid.hex(), banner=audience.banner._asdict(), cosigned=signed,
                 unsigned=unsigned, readers=sorted(bits),
             )  # fmt: skip
         return Released(hid=hid, audience=bits, left_out=left_out, due_ms=due_ms)
@@ -113,8 +113,10 @@ class JointProducts(Outgoing):
             StoreError: If the disk is full; then nothing was accepted.
         """
         led = self._store.joint.led(hid)
-        if led is None or self._store.sealed(hid) is None:
+        if led is None or not self._store.can_release(hid):
             return Released(hid=None, audience={}, left_out={})
+        with self._store.transaction():
+            self._store.joint.note_released(hid, signed=TAKEN_BACK)
         why = Why(act="recall", order=led.plan.order, reason="a part of it was taken back", cause=hid.hex())
         return self.recall(hid, why, moment)
 
@@ -167,6 +169,7 @@ class JointProducts(Outgoing):
         bits = {name: sealed.bits(range(len(sealed.portions))) for name in plan.cosigners}
         self._store.keep_sealed(sealed)
         self._store.joint.keep_led(sealed.hid, plan)
+        self._keep_parents(sealed, plan)
         due_ms = self._put_out(sealed, bits, moment, with_blobs=True)
         self._write_released(sealed, plan, ref, bits, moment)
         self._write(
@@ -185,9 +188,14 @@ class JointProducts(Outgoing):
         sealed = self._seal_joint(plan, ref, moment)
         bits = {reader: sealed.bits(range(len(sealed.portions))) for reader in readers}
         self._store.keep_sealed(sealed)
+        self._keep_parents(sealed, plan)
         due_ms = self._put_out(sealed, bits, moment, with_blobs=True)
         self._write_released(sealed, plan, ref, bits, moment)
         return Released(hid=sealed.hid, audience=bits, left_out=left_out, due_ms=due_ms)
+
+    def _keep_parents(self, sealed: SealedMessage, plan: JointPlan) -> None:
+        named = [parent.hid for part in plan.parts for parent in part.content.derived_from]
+        self._store.derived.keep(sealed.hid, quotes=_quotes(plan), parents=named)
 
     def _readers_of(self, plan: JointPlan, moment: Moment) -> tuple[JointAudience, list[str], dict[str, str]]:
         """Find who gets a product now: who may have it all, and has a key."""

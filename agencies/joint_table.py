@@ -20,6 +20,7 @@ CREATE TABLE joint_answer(hid BLOB NOT NULL, member TEXT NOT NULL, signature BLO
 CREATE TABLE joint_held(hid BLOB PRIMARY KEY, lead TEXT NOT NULL, cosigners BLOB NOT NULL, signed BLOB NOT NULL,
     bits INTEGER NOT NULL, answer TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
 """
+TAKEN_BACK: Final = -1  # in place of a number of co-signatures: the product is recalled, to be made again
 _PLAN_BYTES_MAX: Final = 32 * CONTENT_BYTES_MAX  # as many portions as a message may have, each at its largest
 
 
@@ -58,7 +59,7 @@ class JointPlan(NamedTuple):
 
 
 class LedProduct(NamedTuple):
-    """A joint product that this agency leads; ``signed`` co-signatures went with its last release to readers."""
+    """A joint product that this agency leads; ``signed`` co-signatures went with its last release, or TAKEN_BACK."""
 
     plan: JointPlan
     signed: int

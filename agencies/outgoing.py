@@ -352,11 +352,14 @@ class Outgoing:
         *,
         with_blobs: bool,
         subject: bytes | None = None,
-        cosignatures: tuple[bytes | None, ...] | None = None,
     ) -> int:
         readers = self._readers(bits, moment)
         envelope = release(
-            sealed, readers, signer=self._core.keys.signer, cosignatures=cosignatures, with_blobs=with_blobs
+            sealed,
+            readers,
+            signer=self._core.keys.signer,
+            cosignatures=self._cosignatures(sealed),
+            with_blobs=with_blobs,
         )
         wraps_hash: bytes = unpack(envelope, bytes_max=ENVELOPE_BYTES_MAX)[1]
         dues = {mask: moment.at_ms + self._receipt_due_ms[_precedence(sealed, mask)] for mask in set(bits.values())}
@@ -371,6 +374,13 @@ class Outgoing:
         )
         self._store.passing("send.1")
         return due_ms
+
+    def _cosignatures(self, sealed: SealedMessage) -> tuple[bytes | None, ...]:
+        """Return every co-signature of a joint product that is here: whatever is released of it goes with them."""
+        if len(sealed.by) == 1:
+            return ()
+        signed = {answer.member: answer.signature for answer in self._store.joint.answers(sealed.hid)}
+        return tuple(signed.get(name) for name in sealed.by[1:])
 
     def _readers(self, bits: dict[str, int], moment: Moment) -> list[Reader]:
         readers: list[Reader] = []

@@ -5,6 +5,7 @@ Everything a desk does goes through its node, sealed and judged like any other t
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import assert_never
 
 from agencies.bots import Bot, PlannedAct, StandingOrder
@@ -19,6 +20,7 @@ from agencies.writing import Source, Written, write_product, write_report
 from scenarios.clock import ExerciseClock
 from scenarios.desk_joint import DeskJoint
 from scenarios.desk_questions import QuestionDesk
+from scenarios.desk_recalls import DeskRecalls
 from schemas.envelope import Kind
 from schemas.errors import SealError
 from schemas.report import Portion, PortionContent
@@ -60,6 +62,7 @@ class Desk:
         self._released: dict[str, bytes] = {}  # what each standing order sent
         self._requests: dict[str, Arrival] = {}
         self._questions = QuestionDesk(node=node, clock=clock)
+        self._recalls = DeskRecalls(node=node, bot=bot, clock=clock, in_play=in_play)
         self._joint = DeskJoint(node=node, clock=clock, in_play=in_play, sent=self._went)
 
     def begin(self) -> None:
@@ -109,12 +112,20 @@ class Desk:
 
     def told(self, notice: Notice) -> None:
         """Take what the node tells its desk unasked; it is on the screen at once, and nobody has to open it first."""
-        words: dict[str, TriggerWord] = {"lapsed": "request_lapsed", "unanswered": "unanswered"}
-        word = words.get(notice.word)
-        if word is not None and notice.hid is not None:
-            sighting = self._sighting(word, notice.hid.hex(), sender=notice.readers[0])
+        words: dict[str, tuple[TriggerWord, ...]] = {
+            "lapsed": ("request_lapsed",),
+            "unanswered": ("unanswered",),
+            "recalled": ("recall_received", "tainted") if notice.products else ("recall_received",),
+        }
+        if notice.word == "recalled":
+            self._recalls.take(notice)
+        for word in words.get(notice.word, ()):
+            sighting = self._sighting(word, (notice.hid or b"").hex(), sender=notice.readers[0])
             self._noticed(sighting)
-            self._clock.at(self._clock.now_ms(), lambda: self._plan(sighting))
+            self._clock.at(self._clock.now_ms(), partial(self._plan, sighting))
+        # A joint product of ours that a recalled report went into is made again without that part.
+        for product in notice.products:
+            self._clock.at(self._clock.now_ms(), partial(self._joint.settle, product))
 
     def _answered(self, arrival: Arrival, hid: bytes) -> None:
         """Read what a co-signer answers, and see to what it calls for."""
@@ -155,10 +166,8 @@ class Desk:
                     await self._release(planned, await self._from_messages(planned), why)
                 case "correct":
                     await self._correct(planned, why)
-                case "request":
-                    await self._request(planned, why)
-                case "decide":
-                    await self._decide(planned, why)
+                case "request" | "decide" | "recall":
+                    await self._act_on_consent(planned, why)
                 case "ask" | "answer" | "decline" | "deconflict" | "coordinate":
                     await self._act_on_question(planned, why)
                 case "acknowledge":
@@ -287,6 +296,15 @@ class Desk:
         held = any(cause.cause in self._material for cause in planned.causes)
         written = self._from_material(planned) if held else await self._from_messages(planned)
         await self._release(planned, written, why, to=(asked.originator,), ref=asked.hid, kind="answer")
+
+    async def _act_on_consent(self, planned: PlannedAct, why: Why) -> None:
+        match planned.order.do:
+            case "request":
+                await self._request(planned, why)
+            case "decide":
+                await self._decide(planned, why)
+            case _:
+                await self._recalls.act(planned, self._released, why)
 
     async def _request(self, planned: PlannedAct, why: Why) -> None:
         order = planned.order

@@ -164,6 +164,27 @@ async def test_a_recalled_source_takes_its_part_with_it(tmp_path: Path) -> None:
         assert {"What alpha knows", "Part of charlie"} == titles(region, "golf")
 
 
+async def test_what_its_lead_recalls_is_not_made_again(tmp_path: Path) -> None:
+    async with small_region(tmp_path, *ALL) as region:
+        hid = await shown(region, needed=1)
+        await region.nodes["bravo"].joint.refuse(hid, LEAVE)
+        await region.settle()
+        await region.nodes["alpha"].recall(hid, LEAVE)
+        assert await settled(region, hid) is None
+        assert [] == [title for title in titles(region, "charlie") if title.startswith("Part of")]
+
+
+async def test_a_further_reader_gets_a_joint_product_with_its_signatures(tmp_path: Path) -> None:
+    async with small_region(tmp_path, *ALL, "delta") as region:
+        hid = await shown(region, needed=1)
+        await region.nodes["bravo"].joint.cosign(hid, SIGN)
+        await settled(region, hid)
+        await region.nodes["alpha"].release_again(hid, {"delta": 0}, WHY)
+        await region.settle()
+        (entry,) = region.journal("delta", "verified")
+        assert (["bravo"], ["charlie"]) == (entry.fields["cosigned"], entry.fields["unsigned"])
+
+
 async def test_signatures_are_gathered_on_after_the_lead_was_restarted(tmp_path: Path) -> None:
     async with small_region(tmp_path, *ALL) as region:
         hid = await shown(region)
