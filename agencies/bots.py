@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
-from agencies.conditions import Condition, Outcome, Sighting, find, times_of
+from agencies.conditions import Condition, Outcome, Sighting, TriggerWord, find, times_of, words_of
 from agencies.deconflict import Identifier
 from schemas.label import Label
 from schemas.workflow import CoordAct
@@ -16,10 +16,11 @@ from schemas.workflow import CoordAct
 ActWord = Literal[
     "report", "forward", "request", "decide", "correct", "acknowledge",
     "hold", "joint", "cosign", "refuse_cosign", "withdraw", "ask", "answer", "decline", "deconflict", "coordinate",
+    "recall",
 ]  # fmt: skip
 
 
-_DECIDING: Final = frozenset({"decide", "cosign", "refuse_cosign", "withdraw"})
+_DECIDING: Final = frozenset({"decide", "cosign", "refuse_cosign", "withdraw", "recall"})
 
 
 class Chance(Protocol):
@@ -76,6 +77,7 @@ class StandingOrder:
         expires_after_ms: For a grant: how long it lasts; None is for good, or as long as the asker wanted it.
         reader: For ``request``: for whom the desk asks; None is itself.
         wanted_for_ms: For ``request``: how long the reader wants it; None is for good.
+        recalls: For ``recall``: the order whose report is taken back; None is whatever a recall has tainted.
         after: How long it takes, where the desk's own pace does not apply.
         why: The reason, in words.
         once: Whether it is done only the first time.
@@ -103,6 +105,7 @@ class StandingOrder:
     expires_after_ms: int | None = None
     reader: str | None = None
     wanted_for_ms: int | None = None
+    recalls: str | None = None
     cosigners: tuple[str, ...] = ()
     needs: int | None = None
     withdraws: str | None = None
@@ -143,6 +146,14 @@ class Bot:
     def reading_ms(self) -> int:
         """Return how long the desk takes to open what has just come."""
         return self._skill.read.draw(self._chance)
+
+    def deciding_ms(self) -> int:
+        """Return how long the desk takes to decide on what it has no order for."""
+        return self._skill.decide.draw(self._chance)
+
+    def waits_for(self, word: TriggerWord) -> bool:
+        """Tell whether any of its orders names this trigger."""
+        return any(word in words_of(order.on) for order in self._orders)
 
     def notice(self, sighting: Sighting) -> tuple[PlannedAct, ...]:
         """Take in something that happened at the desk; returns what it will do because of it."""

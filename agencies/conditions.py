@@ -14,6 +14,7 @@ from schemas.workflow import CoordAct
 TriggerWord = Literal[
     "time", "manual", "inject_delivered", "report_sent", "report_received", "opened", "acknowledged", "fact_known",
     "request_received", "decision_received", "correction_received", "rule_denied", "link_down", "request_lapsed",
+    "recall_received", "tainted",
     "rfi_received", "answer_received", "deconflict_received", "hit", "no_hit", "coord_received", "unanswered",
     "cosign_asked",
 ]  # fmt: skip
@@ -122,6 +123,14 @@ def times_of(condition: Condition) -> tuple[int, ...]:
         return () if condition.trigger.time_ms is None else (condition.trigger.time_ms,)
     parts = [*condition.all, *condition.any, *([condition.negated] if condition.negated else [])]
     return tuple(at_ms for part in parts for at_ms in times_of(part))
+
+
+def words_of(condition: Condition) -> frozenset[TriggerWord]:
+    """Return the words of every trigger in a condition."""
+    if condition.trigger is not None:
+        return frozenset({condition.trigger.word})
+    parts = [*condition.all, *condition.any, *([condition.negated] if condition.negated else [])]
+    return frozenset(word for part in parts for word in words_of(part))
 
 
 def _find_trigger(trigger: Trigger, sightings: Sequence[Sighting], now_ms: int) -> tuple[Sighting, ...] | None:

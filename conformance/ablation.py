@@ -21,6 +21,7 @@ from typing import Final
 
 import agencies.core
 import broker.core
+import broker.exchanges
 import schemas.codec
 import schemas.frames
 import schemas.label
@@ -54,6 +55,7 @@ MODULES: Final[tuple[ModuleType, ...]] = (
     sealing.notes,
     sealing.witness,
     broker.core,
+    broker.exchanges,
     agencies.core,
 )
 

@@ -77,6 +77,7 @@ def _order(pack: Pack, order: Order) -> StandingOrder:
         expires_after_ms=order.expires_after_ms,
         reader=order.reader,
         wanted_for_ms=order.wanted_for_ms,
+        recalls=order.recalls,
         after=None if order.after is None else _pace(order.after),
         why=order.why,
         once=order.once,

@@ -45,6 +45,8 @@ _FIELDS: Final[dict[TriggerWord, tuple[str, ...]]] = {
     "rule_denied": ("who", "order"),
     "link_down": ("who",),
     "request_lapsed": ("who", "sender"),
+    "recall_received": ("who", "sender"),
+    "tainted": ("who", "sender"),
     "rfi_received": ("who", "sender", "topic"),
     "answer_received": _REPORT_FIELDS,
     "deconflict_received": ("who", "sender"),

@@ -12,7 +12,14 @@ from scenarios.model import Branch, Inject, Order, Pack, Trigger
 
 _ROUNDS_MAX: Final = 32  # longer chains of orders than desks in any exercise
 _RELEASING: Final = ("report", "forward", "correct")
-_ANSWERS: Final = {"request": "request_received", "decide": "decision_received", "correct": "correction_received"}
+_ANSWERS: Final = {
+    "request": "request_received", "decide": "decision_received", "correct": "correction_received",
+    "ask": "rfi_received", "answer": "answer_received", "decline": "coord_received",
+    "deconflict": "deconflict_received", "coordinate": "coord_received",
+}  # fmt: skip
+# What goes back to whom it came from.
+_REPLYING: Final = ("decide", "answer", "decline")
+_REPLYING_STEPS: Final = ("accept", "decline", "done")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,22 +91,25 @@ def _follow_orders(pack: Pack, arrivals: set[Arrival]) -> set[Arrival]:
 
 def _sets_off(trigger: Trigger, arrival: Arrival) -> bool:
     """Tell whether an arrival may set a trigger off; topic and fact are left to play."""
-    if trigger.word != arrival.word and not (trigger.word == "opened" and arrival.word == "report_received"):
+    # Whether a comparison will hit is left to play too: its answer is one thing on the desk, and sets off either.
+    also = {"report_received": "opened", "hit": "no_hit"}.get(arrival.word)
+    if trigger.word not in {arrival.word, also}:
         return False
     return trigger.inject in {None, arrival.inject} and trigger.sender in {None, arrival.sender}
 
 
 def _caused_by(order: Order, arrival: Arrival, pack: Pack) -> set[Arrival]:
-    if order.do not in {*_RELEASING, "request", "decide"}:
+    if order.do not in {*_RELEASING, *_ANSWERS}:
         return set()
     everybody = tuple(participant.agency for participant in pack.participants)
     to = everybody if order.need_to_know else order.to
-    if order.do == "decide":
+    if order.do in _REPLYING or order.step in _REPLYING_STEPS:
         to = () if arrival.sender is None else (arrival.sender,)
     elif order.do == "correct":
         corrected = next((other for other in pack.orders if other.order == order.corrects), None)
         to = (*to, *(corrected.to if corrected is not None else ()))
-    word = _ANSWERS.get(order.do, "report_received")
+    hits = order.do == "answer" and arrival.word == "deconflict_received"
+    word = "hit" if hits else _ANSWERS.get(order.do, "report_received")
     return {
         Arrival(at_ms=arrival.at_ms, agency=agency, sender=order.who, inject=None, word=word)
         for agency in to

@@ -22,10 +22,12 @@ InjectMode = Literal["report", "phone", "email", "media", "manual"]
 ActWord = Literal[
     "report", "forward", "request", "decide", "correct", "acknowledge",
     "hold", "joint", "cosign", "refuse_cosign", "withdraw", "ask", "answer", "decline", "deconflict", "coordinate",
+    "recall",
 ]  # fmt: skip
 TriggerWord = Literal[
     "time", "manual", "inject_delivered", "report_sent", "report_received", "opened", "acknowledged", "fact_known",
     "request_received", "decision_received", "correction_received", "rule_denied", "link_down", "request_lapsed",
+    "recall_received", "tainted",
     "rfi_received", "answer_received", "deconflict_received", "hit", "no_hit", "coord_received", "unanswered",
     "cosign_asked",
 ]  # fmt: skip
@@ -213,6 +215,7 @@ class Order:
         expires_after_ms: For a grant: how long it lasts; None is for good, or as long as the asker wanted it.
         reader: For ``request``: for whom the asker asks; None is the asker itself.
         wanted_for_ms: For ``request``: how long the reader wants it; None is for good.
+        recalls: For ``recall``: the order whose report is taken back; None is whatever a recall has tainted.
         cosigners: For ``joint``: who is to co-sign; ``needs`` is how many of them have to, None is all.
         withdraws: For ``withdraw``: the order whose co-signature is taken back.
     """
@@ -239,6 +242,7 @@ class Order:
     expires_after_ms: int | None = None
     reader: str | None = None
     wanted_for_ms: int | None = None
+    recalls: str | None = None
     cosigners: tuple[str, ...] = ()
     needs: int | None = None
     withdraws: str | None = None

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Final, get_args
 
-from scenarios.conditions import KnownIds, read_condition
+from scenarios.conditions import KnownIds, read_condition, triggers_of
 from scenarios.fields import Fields
 from scenarios.model import ActWord, BotProfile, Branch, Measure, MeasureKind, Objective, Order, Span
 from scenarios.pack_joint import JOINT_FIELDS, read_joint
@@ -25,7 +25,7 @@ _HIGHER_IS_BETTER: Final[frozenset[MeasureKind]] = frozenset(
 _NO_TIME: Final = Span(least_ms=0, most_ms=0)
 # Fields that only some acts have; elsewhere they would be silently without effect.
 _FIELDS_OF_ACT: Final[dict[str, tuple[ActWord, ...]]] = {
-    "keep": ("report", "forward", "correct", "joint"),
+    "keep": ("report", "forward", "correct", "joint", "answer"),
     "corrects": ("correct",),
     "subject": ("request", "ask", "decline", "deconflict", "coordinate"),
     "answer_within": ("request", "ask", "deconflict", "coordinate"),
@@ -38,6 +38,7 @@ _FIELDS_OF_ACT: Final[dict[str, tuple[ActWord, ...]]] = {
     "expires_after": ("decide",),
     "reader": ("request",),
     "wanted_for": ("request",),
+    "recalls": ("recall",),
     **JOINT_FIELDS,
 }
 
@@ -145,6 +146,7 @@ def _read_order(
     outcome = fields.one_of("outcome", _OUTCOMES, noun="outcome of a decision")
     _check_act(fields, do, outcome)
     corrects = _read_other_order(fields, "corrects", ("report", "forward", "correct"), known, acts)
+    recalls = _read_other_order(fields, "recalls", ("report", "forward", "correct"), known, acts)
     grants = _read_other_order(fields, "grants", ("report", "forward", "correct"), known, acts)
     keep = fields.words("keep", known.facts, noun="fact of the pack")
     subject, conditions, why = fields.text("subject"), fields.text("conditions"), fields.text("why")
@@ -158,12 +160,15 @@ def _read_order(
     question, step, about = read_asking(fields, do)
     if condition is None:
         return None
+    if do == "recall" and recalls is None and all(trigger.word != "tainted" for trigger in triggers_of(condition)):
+        remedy = "write recalls: and the order whose report is taken back, or act on tainted"
+        fields.problems.add(fields.mark, "missing", f"{fields.what} recalls nothing", remedy)
     return Order(
         order=order, who=who, on=condition, do=do, to=to, need_to_know=need_to_know, label_name=label_name,
         label=None if label_name is None else labels[label_name], title=title or None, keep=keep, corrects=corrects,
         subject=subject, outcome="grant" if outcome == "grant" else "refuse" if outcome == "refuse" else None,
         conditions=conditions, grants=grants, after=after, why=why, once=once, answer_within_ms=answer_within_ms,
-        expires_after_ms=expires_after_ms, reader=reader, wanted_for_ms=wanted_for_ms,
+        expires_after_ms=expires_after_ms, reader=reader, wanted_for_ms=wanted_for_ms, recalls=recalls,
         cosigners=joint.cosigners, needs=joint.needs, withdraws=joint.withdraws,
         question=question, about=about, step=step,
     )  # fmt: skip

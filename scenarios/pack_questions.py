@@ -1,0 +1,59 @@
+"""What a standing order asks: the question, what is compared with another agency, the step of a coordination."""
+
+from typing import Final, cast, get_args
+
+from agencies.deconflict import Identifier, spelling
+from scenarios.fields import Fields
+from scenarios.model import ActWord
+from scenarios.text_yaml import shorten
+from schemas.errors import SealError
+from schemas.limits import DECONFLICT_POINTS
+from schemas.workflow import CoordAct
+
+_STEPS: Final[tuple[CoordAct, ...]] = get_args(CoordAct)
+_OPENING: Final = frozenset({"task", "offer"})
+# What an act cannot do without, and what to write.
+_NEEDED: Final[dict[str, dict[str, str]]] = {
+    "ask": {
+        "question": "say what is asked",
+        "subject": "say in a few words what it is about",
+        "label": "name the label of what the question gives away",
+        "why": "say what the answer is wanted for",
+    },
+    "decline": {"why": "say why; the asker reads it"},
+    "deconflict": {"about": "write about: [vessel-name Bunga Melati 7]", "subject": "say what it is for"},
+    "coordinate": {"step": f"one of {', '.join(_STEPS)}"},
+}
+
+
+def read_asking(fields: Fields, do: ActWord) -> tuple[str, CoordAct | None, tuple[tuple[str, str], ...]]:
+    """Read the question, the step and the identifiers of an order, and say what an act that needs them lacks."""
+    question = fields.text("question")
+    step = cast("CoordAct | None", fields.one_of("step", _STEPS, noun="step of a coordination"))
+    about = tuple(_read_identifier(item.value, fields) for item in fields.texts("about"))
+    needed = dict(_NEEDED.get(do, {}))
+    if step in _OPENING:
+        needed |= {"to": "say with whom", "subject": "say what is to be done"}
+    for name, remedy in needed.items():
+        if fields.node(name) is None:
+            fields.problems.add(fields.mark, "missing", f"{fields.what} has no '{name}'", remedy)
+    if len(about) > DECONFLICT_POINTS:
+        fields.problems.add(
+            fields.mark_of("about"),
+            "limit",
+            f"more than {DECONFLICT_POINTS} identifiers in one ask",
+            "ask in two orders",
+        )
+    return question, step, about
+
+
+def _read_identifier(text: str, fields: Fields) -> tuple[str, str]:
+    kind, _, value = text.strip().partition(" ")
+    try:
+        spelling(Identifier(kind, value))
+    except SealError:
+        fields.problems.add(
+            fields.mark_of("about"), "value", f"'{shorten(text)}' is no kind and value",
+            "write for example vessel-name Bunga Melati 7",
+        )  # fmt: skip
+    return kind, value.strip()
