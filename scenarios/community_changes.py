@@ -11,6 +11,7 @@ from policy.amendment import amend
 from policy.community import Community
 from scenarios.model import Change, Pack
 from schemas.bundle import Bundle
+from schemas.errors import InputError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +52,17 @@ class Communities:
         """Return the community as of a time."""
         return next((community for begin, community in reversed(self._later) if begin <= at_ms), self._first)
 
-    @property
-    def last(self) -> Community:
-        """The community that held in the end."""
-        return self._later[-1][1] if self._later else self._first
+    def of(self, version: int) -> Community:
+        """Return the community of a version of the bundle.
+
+        Raises:
+            InputError: If there is none.
+        """
+        for community in (self._first, *(later for _, later in self._later)):
+            if community.bundle.version == version:
+                return community
+        msg = f"the record tells of version {version} of the bundle, which the pack does not come to"
+        raise InputError(msg, remedy="evaluate the record with the pack that was played")
 
 
 def communities_of(pack: Pack, first: Bundle) -> Communities:

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from policy.community import Community
 from policy.decide import Action, decide
+from scenarios.community_changes import Communities
 from scenarios.evaluate.history import ROUTER, History, Moment, PortionSeen, Release
 from scenarios.evaluate.knowledge import Knowledge
 from scenarios.evaluate.tagging import Tagging
@@ -32,10 +32,10 @@ class Denial:
 
 
 def find_denials(
-    pack: Pack, history: History, tagging: Tagging, knowledge: Knowledge, community: Community
+    pack: Pack, history: History, tagging: Tagging, knowledge: Knowledge, communities: Communities
 ) -> tuple[Denial, ...]:
     """Collect the denials of a play, earliest first."""
-    asked = _Asked(tagging=tagging, community=community, start_ms=pack.start_ms)
+    asked = _Asked(tagging=tagging, communities=communities, start_ms=pack.start_ms)
     found = [
         *_left_out(pack, history, asked, knowledge),
         *_cut_short(history, asked),
@@ -50,7 +50,7 @@ class _Asked:
     """The rule for one fact: a report of several portions may be denied by another rule for each."""
 
     tagging: Tagging
-    community: Community
+    communities: Communities
     start_ms: int
 
     def rules(self, release: Release, agency: str, portions: Iterable[PortionSeen]) -> dict[str, frozenset[str]]:
@@ -63,7 +63,7 @@ class _Asked:
                 recipient=agency,
                 action=Action.RELEASE,
                 at_ms=self.start_ms + release.at_ms,
-                community=self.community,
+                community=self.communities.at(self.start_ms + release.at_ms),
             )
             facts = self.tagging.facts_of(release.hid, portion)
             if not verdict.permit and facts:

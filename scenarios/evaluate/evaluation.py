@@ -10,7 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from policy.community import Community
+from scenarios.community_changes import Communities, communities_of
 from scenarios.evaluate.cells import Cell, judge_cells
+from scenarios.evaluate.changes import CommunityChange, list_changes
 from scenarios.evaluate.consent import ConsentRequest, find_requests
 from scenarios.evaluate.corrections import Correction, corrections_called_for, find_corrections
 from scenarios.evaluate.denials import Denial, find_denials
@@ -34,6 +36,7 @@ from scenarios.evaluate.play import (
     list_refusals,
 )
 from scenarios.evaluate.policy_cells import PolicyCell, judge_policy
+from scenarios.evaluate.recalls import Recall, find_recalls
 from scenarios.evaluate.reconcile import Reconciliation, reconcile
 from scenarios.evaluate.tagging import SuggestedTag, Tagging, suggest_tags, tagging_of
 from scenarios.evaluate.wording import names_of
@@ -63,7 +66,7 @@ class Evaluation:
     title: str
     digest: str
     seed: int
-    bundle_version: int  # of the community bundle whose rules were asked
+    bundle_version: int  # of the community bundle that held in the end; each release is judged by that of its time
     end_ms: int
     end_wall_ms: int
     ended: bool  # False: the record stops before ENDEX, and what follows may be missing from it
@@ -73,9 +76,11 @@ class Evaluation:
     texts_matched: int
     findings: tuple[Finding, ...]
     corrections: tuple[Correction, ...]
+    recalls: tuple[Recall, ...]
     requests: tuple[ConsentRequest, ...]
     injects: tuple[InjectPlayed, ...]
     branches: tuple[BranchTaken, ...]
+    changes: tuple[CommunityChange, ...]
     outages: tuple[LinkOutage, ...]
     refusals: tuple[Refusal, ...]
     overdue: tuple[OverdueReceipt, ...]
@@ -100,17 +105,19 @@ def evaluate(
     Args:
         pack: What was played, with its ground truth.
         events: The whole record, in any order.
-        community: The bundle that was in force, compiled.
+        community: The bundle of STARTEX, compiled; those that the pack's changes made of it follow from it.
         texts: The text of released portions by (hid, place), from nodes that hold it; matched against the facts'
             signs as suggestions.
 
     Raises:
         InputError: If an event lacks a field of its stage.
     """
+    events = tuple(events)
     history = History(pack, events)
+    communities = communities_of(pack, community.bundle)
     tags = suggest_tags(pack, history, texts or {})
     corrections, requests = find_corrections(history), find_requests(history, start_ms=pack.start_ms)
-    judged = _Judged(community=community, corrections=corrections, requests=requests)
+    judged = _Judged(communities=communities, corrections=corrections, requests=requests)
     certain = _figures(pack, history, tagging_of(pack), judged)
     with_suggested = (
         _figures(pack, history, tagging_of(pack, tags), judged, entered_ms=certain.first_ms) if tags else certain
@@ -135,7 +142,7 @@ def evaluate(
         title=pack.header.title,
         digest=pack.digest,
         seed=pack.header.seed,
-        bundle_version=community.bundle.version,
+        bundle_version=communities.at(pack.start_ms + history.end_ms).bundle.version,
         end_ms=history.end_ms,
         end_wall_ms=history.end_wall_ms,
         ended=history.ended,
@@ -145,9 +152,11 @@ def evaluate(
         texts_matched=len(texts or {}),
         findings=findings,
         corrections=corrections,
+        recalls=find_recalls(history),
         requests=requests,
         injects=list_injects(pack, history),
         branches=list_branches(history),
+        changes=list_changes(pack, history, events, communities),
         outages=list_outages(pack, history),
         refusals=list_refusals(history),
         overdue=list_overdue(pack, history),
@@ -161,7 +170,7 @@ def evaluate(
 class _Judged:
     """What both sets of figures are made with, whichever tags are let in."""
 
-    community: Community
+    communities: Communities
     corrections: tuple[Correction, ...]
     requests: tuple[ConsentRequest, ...]
 
@@ -175,9 +184,9 @@ def _figures(
     entered_ms: Mapping[str, int] | None = None,
 ) -> Figures:
     knowledge = learn(pack, history, tagging, entered_ms=entered_ms)
-    denials = find_denials(pack, history, tagging, knowledge, judged.community)
+    denials = find_denials(pack, history, tagging, knowledge, judged.communities)
     cells = judge_cells(pack, history, knowledge)
-    policy = judge_policy(pack, history, tagging, knowledge, community=judged.community, denials=denials)
+    policy = judge_policy(pack, history, tagging, knowledge, communities=judged.communities, denials=denials)
     needs = judge_needs(pack, history, knowledge, tagging, denials=denials, policy=policy)
     needed = tuple(need.cell for need in needs)
     observed = Observed(

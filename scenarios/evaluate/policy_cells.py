@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from policy.community import Community
 from policy.decide import Action, Verdict, decide
+from scenarios.community_changes import Communities
 from scenarios.evaluate.denials import Denial
 from scenarios.evaluate.history import EXCON, History
 from scenarios.evaluate.knowledge import Knowledge
@@ -86,7 +86,7 @@ def judge_policy(
     tagging: Tagging,
     knowledge: Knowledge,
     *,
-    community: Community,
+    communities: Communities,
     denials: Iterable[Denial],
 ) -> tuple[PolicyCell, ...]:
     """Put every fact and agency into the four-way; origins are left out, since no rule brought them the fact.
@@ -104,7 +104,7 @@ def judge_policy(
             others = [carriage for carriage in ways if carriage.originator != agency]
             if not others or (first is not None and first.by != "message"):
                 continue
-            answers = [_ask(carriage, agency, pack, community) for carriage in others]
+            answers = [_ask(carriage, agency, pack, communities) for carriage in others]
             cells.append(_classify(fact.fact, agency, _standing(fact.fact, agency, pack), answers, met=met))
     return tuple(cells)
 
@@ -145,14 +145,14 @@ def _carriages(pack: Pack, history: History, tagging: Tagging) -> list[Carriage]
     return sorted(found.values(), key=lambda carriage: (carriage.at_ms, carriage.used, carriage.source))
 
 
-def _ask(carriage: Carriage, agency: str, pack: Pack, community: Community) -> RuleEvidence:
+def _ask(carriage: Carriage, agency: str, pack: Pack, communities: Communities) -> RuleEvidence:
     verdict = decide(
         carriage.label,
         originator=carriage.originator,
         recipient=agency,
         action=Action.RELEASE,
         at_ms=pack.start_ms + carriage.at_ms,
-        community=community,
+        community=communities.at(pack.start_ms + carriage.at_ms),
     )
     return RuleEvidence(
         permit=verdict.permit,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from scenarios.evaluate.changes import CommunityChange
 from scenarios.evaluate.evaluation import Evaluation
 from scenarios.evaluate.history import History, Moment, Release
 from scenarios.evaluate.needs import NeedResult
@@ -80,11 +81,25 @@ def _control(history: History, evaluation: Evaluation) -> Iterator[StoryEntry]:
         then = list_text(branch.injects) if branch.injects else "nothing"
         text = f"Branch {branch.branch}: {way}. Released: {then}. {branch.because[:1].upper()}{branch.because[1:]}."
         yield _entry(branch.at_ms, "control", text, emphasis=True)
+    for change in evaluation.changes:
+        why = f" {change.why[:1].upper()}{change.why[1:]}." if change.why else ""
+        text = f"The community changes to version {change.version} ({change.change}): {list_text(change.steps)}.{why}"
+        yield _entry(change.at_ms, "control", f"{text} {change_text(change)}", emphasis=True)
     if evaluation.ended:
         yield _entry(evaluation.end_ms, "control", "ENDEX.", wall_ms=evaluation.end_wall_ms, emphasis=True)
     else:
         text = "ENDEX was never recorded: the record stops here."
         yield _entry(evaluation.end_ms, "control", text, wall_ms=evaluation.end_wall_ms, emphasis=True)
+
+
+def change_text(change: CommunityChange) -> str:
+    """Say what a change of the community came to, among the reports that were released until the next one."""
+    released = count_text(change.reports, "report", "reports")
+    told = [
+        *(f"{agency} got {count} that it would not have had" for agency, count in change.reached.items()),
+        *(f"{agency} was kept from {count} that it would have had" for agency, count in change.kept_from.items()),
+    ]
+    return f"Of the {released} released under it, {list_text(told) if told else 'none went elsewhere for it'}."
 
 
 def _injects(history: History, evaluation: Evaluation, names: Names) -> Iterator[StoryEntry]:

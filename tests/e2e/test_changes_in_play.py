@@ -7,11 +7,15 @@ from typing import Final
 import pytest
 
 from conformance.audit_verifier import verify_folder
+from policy.community import Community
 from scenarios.engine import prepared
+from scenarios.enrolment import enrol
+from scenarios.evaluate.evaluation import evaluate
 from scenarios.model import Pack
 from scenarios.pack import load_pack
 from scenarios.record import Event, read_record
 from scenarios.rehearsal import rehearse
+from scenarios.report.page import write_aar
 from sealing.entropy import SystemEntropy
 from tests.samples.command_line import HARBOUR_WATCH
 from tests.samples.two_plays import comparable, judged
@@ -23,7 +27,7 @@ changes:
   - {id: C3, at: T+50m, restore: in-port}
   - {id: C4, at: T+70m, leave: {mechanism: pool, who: [idn-mar]}, chair: idn-mar}
 """
-MECHANISM: Final = "  pool: {title: A pool, since: 2009-04-27, members: [mys-mar], observers: [idn-mar]}\n"
+MECHANISM: Final = "  pool: {title: A pool, since: 2009-04-27, members: [mys-mar, rb-ifc], observers: [idn-mar]}\n"
 RULES: Final = """\
   - {id: R0, permit: {topic: pool.*, mechanism: pool}}
   - {id: R9, permit: {topic: open.*}}
@@ -136,6 +140,32 @@ def test_excon_writes_each_change_down_with_who_signed_it(pack: Pack, events: tu
         source: [event.fields["version"] for event in events if event.source == source and event.stage == "bundle"]
         for source in ("mys-mar", "idn-mar", "rb-ifc", "in-port")
     }
+
+
+def test_each_release_is_judged_by_the_bundle_of_its_time(pack: Pack, events: tuple[Event, ...]) -> None:
+    """The first bundle has idn-mar as observer and in-port as active; both were otherwise for a while."""
+    evaluation = evaluate(pack, events, Community.compile(enrol(pack, entropy=SystemEntropy()).bundle))
+
+    assert 5 == evaluation.bundle_version
+    assert [
+        (10, {"idn-mar": 1}, {}),
+        (30, {}, {"in-port": 1}),
+        (50, {"in-port": 1}, {}),
+        (70, {}, {"idn-mar": 1}),
+    ] == [(change.at_ms // 60_000, change.reached, change.kept_from) for change in evaluation.changes]
+    assert [] == list(evaluation.reconciliation.unexplained)
+
+
+def test_the_report_tells_of_each_change_and_what_it_came_to(
+    pack: Pack, events: tuple[Event, ...], tmp_path: Path
+) -> None:
+    evaluation = evaluate(pack, events, Community.compile(enrol(pack, entropy=SystemEntropy()).bundle))
+    page = write_aar(pack, events, evaluation, tmp_path).html.read_text(encoding="utf-8")
+
+    assert "The community changes to version 2 (C1): idn-mar joins pool. Consensus of all members." in page
+    assert "idn-mar got 1 that it would not have had" in page
+    assert "in-port was kept from 1 that it would have had" in page
+    assert 'id="changes"' in page
 
 
 def test_the_provable_log_holds_across_every_change(virtual: Path) -> None:

@@ -1,5 +1,6 @@
 """Which rule kept which fact from whom: found again portion by portion, since a pre-flight names one rule a reader."""
 
+from scenarios.community_changes import Communities
 from scenarios.evaluate.denials import Denial, find_denials
 from scenarios.evaluate.history import History
 from scenarios.evaluate.knowledge import learn
@@ -20,7 +21,7 @@ from tests.samples.small_exercise import (
 def denials_of(events: tuple[Event, ...] | list[Event]) -> tuple[Denial, ...]:
     pack = small_pack()
     history, tagging = History(pack, events), tagging_of(pack)
-    return find_denials(pack, history, tagging, learn(pack, history, tagging), small_community())
+    return find_denials(pack, history, tagging, learn(pack, history, tagging), Communities(small_community()))
 
 
 def test_a_report_of_two_portions_is_denied_by_the_rule_of_each() -> None:
