@@ -80,8 +80,10 @@ class ConsentTable:
         """Keep what a decision grants, if it names a message; ``begin`` is Unix ms."""
         if content.outcome == "grant" and content.granted is not None:
             expires = _NEVER if content.expires is None else content.expires
+            # The same consent may be said twice, to who asked and to who reads; it ends once.
             self._sql.execute(
-                "INSERT OR IGNORE INTO consent VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
+                "INSERT OR IGNORE INTO consent SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, 0 WHERE NOT EXISTS (SELECT 1 FROM"
+                " consent WHERE hid = ?2 AND bits = ?3 AND originator = ?4 AND reader = ?5 AND expires = ?7)",
                 (decision, content.granted, content.bits, originator, content.reader, begin, expires),
             )
 

@@ -52,7 +52,7 @@ def make_tables(
     """Make every table, in the order in which the page shows them."""
     makers: Sequence[Callable[[Evaluation], CsvTable]] = (
         _matrix, _timeline, _outages, _needs, _delays, _spread, _sharing, _disclosures, _policy, _objectives,
-        _corrections, _requests, _refusals, _overdue, _reconciliation, _improvements, _suggested,
+        _corrections, _recalls, _requests, _refusals, _overdue, _reconciliation, _improvements, _suggested,
     )  # fmt: skip
     return (*(make(evaluation) for make in makers), _story(story), _messages(pack, history))
 
@@ -177,6 +177,17 @@ def _corrections(evaluation: Evaluation) -> CsvTable:
     heads = ("correction", "corrects", "by", "released_ms", "recipient", "had_ms", "through", "corrected_ms",
              "opened_ms")  # fmt: skip
     return CsvTable(name="corrections", heads=heads, rows=rows)
+
+
+def _recalls(evaluation: Evaluation) -> CsvTable:
+    rows = tuple(
+        (each.hid, each.recalls, each.agency, each.released_ms, past.agency, past.answer, past.answered_ms,
+         " ".join(past.used_in))
+        for each in evaluation.recalls
+        for past in each.recipients
+    )  # fmt: skip
+    heads = ("recall", "recalls", "by", "released_ms", "recipient", "answer", "answered_ms", "used_in")
+    return CsvTable(name="recalls", heads=heads, rows=rows)
 
 
 def _requests(evaluation: Evaluation) -> CsvTable:
