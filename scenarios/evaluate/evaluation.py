@@ -21,6 +21,7 @@ from scenarios.evaluate.finding import Finding, Outcomes
 from scenarios.evaluate.findings import find_findings
 from scenarios.evaluate.flows import Flow, Spread, count_flows, follow_spread
 from scenarios.evaluate.history import History
+from scenarios.evaluate.joint import JointProduct, list_joint
 from scenarios.evaluate.knowledge import learn
 from scenarios.evaluate.measures import ObjectiveResult, Observed, SharingFigures, count_sharing, rate_objectives
 from scenarios.evaluate.needs import NeedResult, judge_needs
@@ -36,6 +37,7 @@ from scenarios.evaluate.play import (
     list_refusals,
 )
 from scenarios.evaluate.policy_cells import PolicyCell, judge_policy
+from scenarios.evaluate.questions import Fairness, Question, count_fairness, list_questions
 from scenarios.evaluate.recalls import Recall, find_recalls
 from scenarios.evaluate.reconcile import Reconciliation, reconcile
 from scenarios.evaluate.tagging import SuggestedTag, Tagging, suggest_tags, tagging_of
@@ -78,12 +80,15 @@ class Evaluation:
     corrections: tuple[Correction, ...]
     recalls: tuple[Recall, ...]
     requests: tuple[ConsentRequest, ...]
+    joint: tuple[JointProduct, ...]
     injects: tuple[InjectPlayed, ...]
     branches: tuple[BranchTaken, ...]
     changes: tuple[CommunityChange, ...]
     outages: tuple[LinkOutage, ...]
     refusals: tuple[Refusal, ...]
     overdue: tuple[OverdueReceipt, ...]
+    questions: tuple[Question, ...]
+    fairness: tuple[Fairness, ...]
     flows: tuple[Flow, ...]
     spreads: tuple[Spread, ...]
     reconciliation: Reconciliation
@@ -137,6 +142,7 @@ def evaluate(
             reconciliation=reconciliation,
         ),
     )
+    questions = list_questions(history, start_ms=pack.start_ms)
     return Evaluation(
         pack=pack.header.pack,
         title=pack.header.title,
@@ -154,12 +160,15 @@ def evaluate(
         corrections=corrections,
         recalls=find_recalls(history),
         requests=requests,
+        joint=list_joint(history),
         injects=list_injects(pack, history),
         branches=list_branches(history),
         changes=list_changes(pack, history, events, communities),
         outages=list_outages(pack, history),
         refusals=list_refusals(history),
         overdue=list_overdue(pack, history),
+        questions=questions,
+        fairness=count_fairness(questions),
         flows=count_flows(history, certain.cells),
         spreads=follow_spread(pack, tuple(need.cell for need in certain.needs), certain.first_ms, history.end_ms),
         reconciliation=reconciliation,

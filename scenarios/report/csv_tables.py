@@ -52,7 +52,7 @@ def make_tables(
     """Make every table, in the order in which the page shows them."""
     makers: Sequence[Callable[[Evaluation], CsvTable]] = (
         _matrix, _timeline, _outages, _needs, _delays, _spread, _sharing, _disclosures, _policy, _objectives,
-        _corrections, _recalls, _requests, _refusals, _overdue, _reconciliation, _improvements, _suggested,
+        _corrections, _recalls, _requests, _refusals, _overdue, _joint, _questions, _fairness, _reconciliation, _improvements, _suggested,
     )  # fmt: skip
     return (*(make(evaluation) for make in makers), _story(story), _messages(pack, history))
 
@@ -220,6 +220,43 @@ def _overdue(evaluation: Evaluation) -> CsvTable:
     )  # fmt: skip
     heads = ("hid", "author", "reader", "released_ms", "overdue_ms", "settled_ms", "state", "accepted", "cause")
     return CsvTable(name="overdue", heads=heads, rows=rows)
+
+
+def _questions(evaluation: Evaluation) -> CsvTable:
+    heads = ("hid", "exchange", "asker", "partner", "subject", "asked_ms", "answer_by_ms", "state", "answered_ms",
+             "late", "answer")  # fmt: skip
+    rows = tuple(
+        (each.hid, each.exchange, each.asker, each.partner, each.subject, each.asked_ms, each.answer_by_ms, each.state,
+         each.answered_ms, str(each.late), each.answer)
+        for each in evaluation.questions
+    )  # fmt: skip
+    return CsvTable(name="questions", heads=heads, rows=rows)
+
+
+def _fairness(evaluation: Evaluation) -> CsvTable:
+    heads = ("asker", "partner", "asked", "answered", "declined", "unanswered", "late", "median_ms", "evidence")
+    rows = tuple(
+        (each.asker, each.partner, each.asked, each.answered, each.declined, each.unanswered, each.late,
+         each.median_ms, each.evidence)
+        for each in evaluation.fairness
+    )  # fmt: skip
+    return CsvTable(name="fairness", heads=heads, rows=rows)
+
+
+def _joint(evaluation: Evaluation) -> CsvTable:
+    """Write one row for each answer, and one for a product that nobody answered."""
+    rows = tuple(
+        (each.hid, each.lead, each.banner, each.originators, each.cosigners, each.needed, each.asked_ms,
+         each.released_ms, each.replaces, each.replaced_ms, answer and answer.member, answer and answer.answer,
+         answer and answer.at_ms, answer and answer.reason)
+        for each in evaluation.joint
+        for answer in each.answers or (None,)
+    )  # fmt: skip
+    heads = (
+        "hid", "lead", "banner", "originators", "cosigners", "needed", "asked_ms", "released_ms", "replaces",
+        "replaced_ms", "member", "answer", "answered_ms", "reason",
+    )  # fmt: skip
+    return CsvTable(name="joint", heads=heads, rows=rows)
 
 
 def _reconciliation(evaluation: Evaluation) -> CsvTable:

@@ -6,11 +6,15 @@ from typing import Any
 
 import pytest
 
+from policy.community import Community
 from scenarios.engine import prepared
+from scenarios.enrolment import enrol
+from scenarios.evaluate.evaluation import evaluate
 from scenarios.model import Pack
 from scenarios.pack import load_pack_with_places
 from scenarios.record import Event, read_record
 from scenarios.rehearsal import rehearse
+from scenarios.report.page import write_aar
 from sealing.entropy import SystemEntropy
 from tests.samples.two_plays import comparable, judged
 
@@ -70,3 +74,21 @@ def test_over_real_mqtt_it_comes_to_the_same_decisions_at_the_same_times(
     real = read_record(tmp_path / "record")
     assert comparable(record) == comparable(real)
     assert judged(pack, record) == judged(pack, real)
+
+
+def test_the_report_tells_who_signed_and_who_left(pack: Pack, record: tuple[Event, ...], tmp_path: Path) -> None:
+    community = Community.compile(enrol(pack, entropy=SystemEntropy()).bundle)
+    evaluation = evaluate(pack, record, community)
+    first, second = evaluation.joint
+    assert ("mys-mar", ("idn-mar", "sgp-mar"), 2) == (first.lead, first.originators, first.needed)
+    assert [("signed", ""), ("signed", ""), ("withdrawn", "The boats were fishing")] == [
+        (answer.answer, answer.reason) for answer in first.answers
+    ]
+    assert first.released_ms is not None
+    assert first.asked_ms < first.released_ms < (first.replaced_ms or 0) <= second.asked_ms
+    assert (first.hid, None, ()) == (second.replaces, second.replaced_ms, second.unsigned)
+    assert () == evaluation.reconciliation.unexplained
+
+    page = write_aar(pack, record, evaluation, tmp_path).html.read_text(encoding="utf-8")
+    assert "2 of 2" in page
+    assert "The boats were fishing" in page
