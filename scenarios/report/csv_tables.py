@@ -52,7 +52,8 @@ def make_tables(
     """Make every table, in the order in which the page shows them."""
     makers: Sequence[Callable[[Evaluation], CsvTable]] = (
         _matrix, _timeline, _outages, _needs, _delays, _spread, _sharing, _disclosures, _policy, _objectives,
-        _corrections, _recalls, _requests, _refusals, _overdue, _joint, _questions, _fairness, _reconciliation, _improvements, _suggested,
+        _corrections, _recalls, _requests, _refusals, _overdue, _joint, _questions, _fairness,
+        _reconciliation, _improvements, _suggested,
     )  # fmt: skip
     return (*(make(evaluation) for make in makers), _story(story), _messages(pack, history))
 
