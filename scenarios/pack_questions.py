@@ -5,12 +5,13 @@ from typing import Final, cast, get_args
 from agencies.deconflict import Identifier, spelling
 from scenarios.fields import Fields
 from scenarios.model import ActWord
-from scenarios.text_yaml import shorten
+from scenarios.text_yaml import TextNode, shorten
 from schemas.errors import SealError
 from schemas.limits import DECONFLICT_POINTS
 from schemas.workflow import CoordAct
 
 _STEPS: Final[tuple[CoordAct, ...]] = get_args(CoordAct)
+_EVERYBODY: Final = "need-to-know"
 _OPENING: Final = frozenset({"task", "offer"})
 # What an act cannot do without, and what to write.
 _NEEDED: Final[dict[str, dict[str, str]]] = {
@@ -37,6 +38,9 @@ def read_asking(fields: Fields, do: ActWord) -> tuple[str, CoordAct | None, tupl
     for name, remedy in needed.items():
         if fields.node(name) is None:
             fields.problems.add(fields.mark, "missing", f"{fields.what} has no '{name}'", remedy)
+    to = fields.node("to")
+    if do in {"deconflict", "coordinate"} and isinstance(to, TextNode) and to.value.strip() == _EVERYBODY:
+        fields.problems.add(fields.mark_of("to"), "value", f"{fields.what} asks nobody by name", "write to: [sgp-pol]")
     if len(about) > DECONFLICT_POINTS:
         fields.problems.add(
             fields.mark_of("about"),

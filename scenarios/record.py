@@ -48,6 +48,11 @@ Stages of a node
     decision_opened   hid, outcome, reason, conditions, expires_ms
     grant_over        hid, decision, originator, reader, bits   (a grant has ended; bits: what its reader erased)
     lapsed            hid, asker, originator, reader, subject, answer_by_ms   (at both, where no decision was made)
+    asked, asked_of   hid, exchange (rfi, deconflict, task, offer), partner, mine, subject, answer_by_ms, outcome
+                      (by this node, of it; one for each partner)
+    answered          as asked, and by: the hid of the answer   (at both; outcome: answered, declined, accepted, done,
+                      and hit or no_hit at the asker alone)
+    unanswered, answer_due   as asked   (its time is over: the partner has not answered, this node has not)
     joint_asked       hid, cosigners, needed, banner {label}, originators   (a product shown to who is to co-sign it)
     cosign            hid, lead, answer ("signed", "refused" or "withdrawn"), reason   (made by this node)
     cosign_received   hid, member, answer, reason
