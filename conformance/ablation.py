@@ -22,6 +22,7 @@ from typing import Final
 import agencies.core
 import broker.core
 import broker.exchanges
+import broker.joint
 import schemas.codec
 import schemas.frames
 import schemas.label
@@ -56,6 +57,7 @@ MODULES: Final[tuple[ModuleType, ...]] = (
     sealing.witness,
     broker.core,
     broker.exchanges,
+    broker.joint,
     agencies.core,
 )
 

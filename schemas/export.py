@@ -27,6 +27,7 @@ from schemas.names import Version
 from schemas.report import PortionContent, Report
 from schemas.workflow import (
     CoordContent,
+    CosignContent,
     DecisionContent,
     DeconflictAsk,
     DeconflictReply,
@@ -45,6 +46,7 @@ SHAPES: Final[dict[str, Any]] = {
     "bundle": Bundle,
     "box-key": BoxKeyStatement,
     "coordination": CoordContent,
+    "cosignature": CosignContent,
     "decision": DecisionContent,
     "deconflict-ask": DeconflictAsk,
     "deconflict-reply": DeconflictReply,

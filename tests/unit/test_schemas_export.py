@@ -31,6 +31,7 @@ from schemas.label import Label
 from schemas.report import Grading, Indicator, Observed, Passage, Place, Portion, PortionContent, Report
 from schemas.workflow import (
     CoordContent,
+    CosignContent,
     DecisionContent,
     DeconflictAsk,
     DeconflictReply,
@@ -78,6 +79,7 @@ EXAMPLES: dict[str, Any] = {
     "bundle": BUNDLE,
     "box-key": BoxKeyStatement("sgp-csa", 3, KEY, 1_000, 2_000),
     "decision": DecisionContent("EXERCISE", "mys-nacsa", "grant", 1, "", "needed at sea", 2_000),
+    "cosignature": CosignContent("EXERCISE", None, "our source was wrong"),
     "coordination": CoordContent("EXERCISE", "task", "board the boat", "at the anchorage", 2_000),
     "deconflict-ask": DeconflictAsk("EXERCISE", "ask", (HASH,) * 16),
     "deconflict-reply": DeconflictReply("EXERCISE", "reply", (HASH,) * 16, (HASH,) * 64),
