@@ -15,7 +15,18 @@ from schemas.report import PortionContent
 
 Happening = dict[str, Any]
 _TOLD: Final = frozenset(
-    {"receipt", "recalled", "misreleased", "link_up", "link_down", "overdue", "settled_late", "lapsed", "grant_over"}
+    {
+        "receipt",
+        "recalled",
+        "misreleased",
+        "link_up",
+        "link_down",
+        "overdue",
+        "settled_late",
+        "lapsed",
+        "grant_over",
+        "tainted",
+    }
 )
 _VERDICTS: Final = frozenset({"accepted", "refused", "expired"})
 

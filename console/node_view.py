@@ -41,6 +41,7 @@ def _line(happening: dict[str, Any]) -> str:
         "lapsed": lambda: (
             f"{hid} LAPSED: {happening['originator']} did not decide on the request of {happening['asker']} in time"
         ),
+        "tainted": lambda: f"{hid} was recalled, and TAINTS what was made of it here: {_products(happening)}",
         "grant_over": lambda: f"{hid}: the grant of {happening['originator']} to {happening['reader']} has ended",
         "disk_full": lambda: f"DISK FULL: read-only; nothing is accepted or acked until there is room: {text}",
         "disk_has_room": lambda: "the disk has room again; the node goes on",
@@ -62,6 +63,10 @@ def _sent(hid: str, happening: dict[str, Any]) -> str:
 
 def _named(happening: dict[str, Any]) -> str:
     return ", ".join(happening["readers"]) or "nobody"
+
+
+def _products(happening: dict[str, Any]) -> str:
+    return ", ".join(product[:_HID_CHARS] for product in happening["products"])
 
 
 def _undecided(happening: dict[str, Any]) -> str:

@@ -24,17 +24,24 @@ _HID_CHARS: Final = 12
 # What a receipt says, the furthest last; a reader's state is the furthest that it has come to.
 _STATUS_ORDER: Final = ("delivered", "opened", "acknowledged", "acted", "cannot", "misreleased", "purged")
 _KINDS: Final = {"requested": "request", "decision": "decision"}  # by the stage that notes them
-_ALARMING: Final = frozenset({"refused", "expired"})
+_ALARMING: Final = frozenset({"refused", "expired", "lapsed"})
+_UNANSWERED: Final = "no answer to the recall"
 
 
 @dataclass(slots=True)
 class ReaderState:
-    """One reader of a message: ``waiting``, ``overdue``, ``expired``, or the furthest that its receipts say."""
+    """One reader of a message: ``waiting``, ``overdue``, ``expired``, or the furthest that its receipts say.
+
+    Of a message that was recalled: ``purged``, ``cannot`` or that there is no answer. ``used_in``: the products that
+    the reader has made from it. ``grant_over``: a grant to it has ended, and it has erased what came by that.
+    """
 
     agency: str
     state: str = "waiting"
     settled_late: bool = False
     at_ms: int | None = None
+    used_in: list[str] = field(default_factory=list)
+    grant_over: bool = False
 
 
 @dataclass(slots=True)
@@ -45,10 +52,11 @@ class SentMessage:
     kind: str
     at_ms: int
     title: str = ""
-    state: str = "waiting"  # accepted, refused, expired
+    state: str = "waiting"  # accepted, refused, expired, and of a request lapsed
     code: str | None = None
     refusals: list[dict[str, Any]] = field(default_factory=list)
     readers: dict[str, ReaderState] = field(default_factory=dict)
+    recalled_ms: int | None = None
 
     def take(self, entry: Entry) -> None:
         """Follow what the journal says of it next."""
@@ -64,14 +72,32 @@ class SentMessage:
                 self.code = fields.get("code")
                 self.refusals += fields.get("refusals", [])
             case "receipt":
-                self._receipted(fields["reader"], fields["status"], entry.at_ms)
+                self._receipted(fields, entry.at_ms)
+            case "lapsed":
+                self.state = "lapsed"
             case "overdue" | "expired" | "settled_late":
                 self._watched(entry)
             case _:
                 pass
 
-    def _receipted(self, reader: str, status: str, at_ms: int) -> None:
+    def recall(self, at_ms: int) -> None:
+        """Await what each reader says of a recall, but for those who have answered an earlier one."""
+        if self.recalled_ms is None:
+            self.recalled_ms = at_ms
+            for state in self.readers.values():
+                state.state, state.at_ms = _UNANSWERED, None
+
+    def _receipted(self, fields: dict[str, Any], at_ms: int) -> None:
+        reader, status = fields["reader"], fields["status"]
         state = self.readers.setdefault(reader, ReaderState(reader))
+        if status == "used":
+            state.used_in.append(fields["product"])
+            return
+        if status == "purged" and "decision" in fields:
+            state.grant_over = True
+            return
+        if self.recalled_ms is not None and status not in {"purged", "cannot"}:
+            return
         before = _STATUS_ORDER.index(state.state) if state.state in _STATUS_ORDER else -1
         if status in _STATUS_ORDER and _STATUS_ORDER.index(status) > before:
             state.state, state.at_ms = status, at_ms
@@ -83,7 +109,7 @@ class SentMessage:
             state = self.readers.setdefault(name, ReaderState(name))
             if entry.stage == "settled_late":
                 state.settled_late = True
-            elif state.state in {"waiting", "overdue"}:
+            elif state.state in {"waiting", "overdue"} and self.recalled_ms is None:
                 state.state, state.at_ms = entry.stage, entry.at_ms
 
 
@@ -97,6 +123,9 @@ def sent_messages(entries: Iterable[Entry]) -> list[SentMessage]:
             found[hid] = SentMessage(hid=hid, kind=kind, at_ms=entry.at_ms, title=str(entry.fields.get("subject", "")))
         if hid in found:
             found[hid].take(entry)
+        recalled = found.get(str(entry.fields.get("ref")))
+        if entry.stage == "released" and kind == "recall" and recalled is not None:
+            recalled.recall(entry.at_ms)
     return list(found.values())
 
 
@@ -153,15 +182,20 @@ def show_sent_log(screen: Console, found: SentLog) -> None:
     for message in found.messages:
         head = f"{clock_text(message.at_ms)}  {message.hid[:_HID_CHARS]}  {message.kind} {message.title}".rstrip()
         style = "bold red" if message.state in _ALARMING else "bold"
-        screen.print(plain(f"{head}: {message.state} {message.code or ''}".rstrip(), style=style), soft_wrap=True)
+        recalled = "" if message.recalled_ms is None else f", recalled at {clock_text(message.recalled_ms)}"
+        verdict = f"{message.state} {message.code or ''}".rstrip()
+        screen.print(plain(f"{head}: {verdict}{recalled}", style=style), soft_wrap=True)
         for refusal in message.refusals:
             screen.print(plain(f"  {refusal['reader']} may not have place {refusal['place']}, {refusal['rule']}"))
         for reader in _in_order(message):
             late = ", settled late" if reader.settled_late else ""
             when = f" at {clock_text(reader.at_ms)}" if reader.at_ms is not None else ""
-            alarm = reader.state in {"overdue", "expired"}
+            alarm = reader.state in {"overdue", "expired", "cannot", _UNANSWERED}
             said = reader.state.upper() if alarm else reader.state
-            screen.print(plain(f"  {reader.agency}: {said}{when}{late}", style="red" if alarm else "green"))
+            over = ", a grant is over" if reader.grant_over else ""
+            used = f", used in {' '.join(item[:_HID_CHARS] for item in reader.used_in)}" if reader.used_in else ""
+            line = f"  {reader.agency}: {said}{when}{late}{over}{used}"
+            screen.print(plain(line, style="red" if alarm else "green"))
     if not found.messages:
         screen.print(plain(f"The node of {found.agency} has sent no such message."))
     if found.handed_over:

@@ -1,5 +1,6 @@
 """What a node has sent, out of its own journal: the verdict on each message, and how far it came at each reader."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,13 @@ from console.screen import console
 from console.sent_log import SentLog, SentMessage, read_sent_log, sent_messages, show_sent_log
 from schemas.errors import StoreError
 from schemas.limits import CLOCK_SKEW_MS_MAX, RECEIPT_DUE_MS
-from tests.samples.small_nodes import SmallRegion, draft, small_region
+from schemas.report import Parent
+from tests.samples.small_nodes import WHY, SmallRegion, draft, small_region
 from tests.unit.test_agencies_node import hid_of, until
 from tests.unit.test_agencies_receipts import WEEK_MS, look, lose_all_to
 
 DUE_MS = RECEIPT_DUE_MS["ROUTINE"]
+OPEN = world.LABEL._replace(tlp="GREEN")
 
 
 def sent_by_alpha(region: SmallRegion) -> list[SentMessage]:
@@ -127,3 +130,31 @@ def test_a_node_that_has_not_run_is_said_so(tmp_path: Path) -> None:
     (part / "agency.key").touch()
     with pytest.raises(StoreError, match="has not run yet"):
         read_sent_log(tmp_path, "alpha", wanted="")
+
+
+async def test_the_state_of_a_recall_stands_at_each_reader(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Purged, used in which product, or no answer yet: all that an originator can know of what it took back."""
+    async with small_region(tmp_path, "alpha", "bravo", "charlie") as region:
+        alpha, bravo = region.nodes["alpha"], region.nodes["bravo"]
+        hid = hid_of(await alpha.release(draft("track", "bravo", "charlie", label=OPEN)))
+        await region.settle()
+        (held,) = await bravo.portions(hid)
+        made = draft("product", "charlie", label=OPEN)
+        content = made.portions[0].content._replace(derived_from=(Parent(hid, held.commitment),))
+        product = hid_of(await bravo.release(replace(made, portions=(made.portions[0]._replace(content=content),))))
+        await region.settle()
+        await region.stop("charlie")
+        await alpha.recall(hid, WHY)
+        await until(lambda: ("bravo", "purged") in region.receipts("alpha", hid))
+
+        message = next(item for item in sent_by_alpha(region) if item.hid == hid.hex())
+        assert {"bravo": "purged", "charlie": "no answer to the recall"} == states(message)
+        assert [product.hex()] == message.readers["bravo"].used_in
+        show_sent_log(console(), SentLog(agency="alpha", messages=[message], handed_over=0))
+        shown = capsys.readouterr().out
+        assert f"used in {product.hex()[:12]}" in shown
+        assert "charlie: NO ANSWER TO THE RECALL" in shown
+        region.start("charlie")
+        await region.settle()
+        message = next(item for item in sent_by_alpha(region) if item.hid == hid.hex())
+        assert {"bravo": "purged", "charlie": "purged"} == states(message)
