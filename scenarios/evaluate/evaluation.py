@@ -128,20 +128,6 @@ def evaluate(
         _figures(pack, history, tagging_of(pack, tags), judged, entered_ms=certain.first_ms) if tags else certain
     )
     reconciliation = reconcile(pack, history)
-    findings = find_findings(
-        pack,
-        names_of(pack),
-        Outcomes(
-            needs=certain.needs,
-            figures=certain.sharing,
-            cells=certain.cells,
-            disclosures=certain.disclosures,
-            policy=certain.policy,
-            corrections=corrections,
-            requests=requests,
-            reconciliation=reconciliation,
-        ),
-    )
     questions = list_questions(history, start_ms=pack.start_ms)
     return Evaluation(
         pack=pack.header.pack,
@@ -156,7 +142,7 @@ def evaluate(
         with_suggested=with_suggested,
         suggested_tags=tags,
         texts_matched=len(texts or {}),
-        findings=findings,
+        findings=_findings(pack, certain, judged, reconciliation),
         corrections=corrections,
         recalls=find_recalls(history),
         requests=requests,
@@ -182,6 +168,22 @@ class _Judged:
     communities: Communities
     corrections: tuple[Correction, ...]
     requests: tuple[ConsentRequest, ...]
+
+
+def _findings(
+    pack: Pack, certain: Figures, judged: _Judged, reconciliation: Reconciliation
+) -> tuple[Finding, ...]:  # fmt: skip
+    outcomes = Outcomes(
+        needs=certain.needs,
+        figures=certain.sharing,
+        cells=certain.cells,
+        disclosures=certain.disclosures,
+        policy=certain.policy,
+        corrections=judged.corrections,
+        requests=judged.requests,
+        reconciliation=reconciliation,
+    )
+    return find_findings(pack, names_of(pack), outcomes)
 
 
 def _figures(

@@ -8,15 +8,7 @@ import pytest
 
 from console.exits import Exit
 from tests.samples.command_line import HARBOUR_WATCH, answer, running, sandiwara
-
-REPORT = """\
-title: Robbery off the eastern anchorage
-tlp: AMBER
-level: EX-UNCLAS
-topic: toc.robbery-at-sea
-affected: [IDN, MYS]
-text: The robbers left northward in a grey skiff at four.
-"""
+from tests.samples.quick_region import ROBBERY
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +16,7 @@ def region(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A region in which a report has gone from mys-mar to idn-mar, with its receipts; all of it has stopped."""
     home = tmp_path_factory.mktemp("deployed")
     folder, report = home / "region", home / "report.yaml"
-    report.write_text(REPORT, encoding="utf-8")
+    report.write_text(ROBBERY, encoding="utf-8")
     answer("init", folder, "--pack", HARBOUR_WATCH)
     with running("broker", folder, "--port", "0") as broker:
         where = ("--broker", f"127.0.0.1:{broker.event('listening')['port']}")

@@ -6,17 +6,10 @@ from pathlib import Path
 import pytest
 
 from console.exits import Exit
-from tests.samples.command_line import answer, at_once, running, sandiwara
-from tests.samples.quick_region import quick_region
-
-REPORT = """\
-title: Robbery off the eastern anchorage
-tlp: AMBER
-level: EX-UNCLAS
-topic: toc.robbery-at-sea
-affected: [IDN, MYS]
-text: The robbers left northward in a grey skiff at four.
-"""
+from scenarios.pack import load_pack
+from scenarios.rehearsal import rehearse
+from tests.samples.command_line import HARBOUR_WATCH, answer, at_once, running, sandiwara
+from tests.samples.quick_region import ROBBERY, quick_region
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +42,7 @@ def test_a_running_broker_takes_up_what_was_installed_and_a_suspended_agency_is_
 ) -> None:
     """Nobody is restarted: the broker finds the new version and ends the session; a report to it goes nowhere."""
     report = tmp_path / "report.yaml"
-    report.write_text(REPORT)
+    report.write_text(ROBBERY)
     with running("broker", region, "--port", "0", *password) as broker:
         where = ("--broker", f"localhost:{broker.event('listening')['port']}", *password)
         with running("node", region, "idn-mar", *where) as reader:
@@ -119,6 +112,16 @@ def test_each_way_to_go_wrong_is_said_with_what_to_do(region: Path, tmp_path: Pa
     assert "nothing is to be changed" in nothing.stderr
     assert "there already" in occupied.stderr
     assert "no date and time" in dated.stderr
+
+
+def test_a_proposal_that_nobody_has_signed_is_laid_over_what_was_sent(region: Path, tmp_path: Path) -> None:
+    rehearse(load_pack(HARBOUR_WATCH), folder=tmp_path)
+    new = tmp_path / "next"
+    assert 0 == at_once("bundle", "propose", region, "--suspend", "rb-ifc", "--out", new).returncode
+    document = answer("policy", "diff", region / "broker" / "bundle", new, "--log", tmp_path, code=Exit.NO)
+
+    # It would not have been told by mys-mar, and idn-mar not by it.
+    assert {"idn-mar", "rb-ifc"} == {agency for agency, counts in document["agencies"].items() if counts["loses"]}
 
 
 def test_another_regions_bundle_is_refused(region: Path, tmp_path: Path, password: tuple[str, Path]) -> None:

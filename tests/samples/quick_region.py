@@ -1,11 +1,21 @@
 """A region that ``sandiwara init`` made in no time: its key files are locked weakly, for tests that open none."""
 
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from sealing.keyfile import UNSAFE_THROWAWAY
 from tests.samples.command_line import HARBOUR_WATCH, at_once
+
+ROBBERY: Final = """\
+title: Robbery off the eastern anchorage
+tlp: AMBER
+level: EX-UNCLAS
+topic: toc.robbery-at-sea
+affected: [IDN, MYS]
+text: The robbers left northward in a grey skiff at four.
+"""
 
 
 def quick_region(folder: Path) -> Path:
