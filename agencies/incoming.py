@@ -7,7 +7,7 @@ never leaves the feed stuck. Runs on the thread that has the node's store.
 from dataclasses import dataclass, field, replace
 from typing import Any, assert_never
 
-from agencies.consent_watch import end_grant
+from agencies.consent_arrivals import note_consent, without_ended
 from agencies.core import NodeCore
 from agencies.joint_intake import JointIntake
 from agencies.notices import Notice
@@ -233,7 +233,7 @@ class Incoming:
         self._write(
             "delivered", moment, hid=hid.hex(), kind=header.kind, originator=accepted.originator, bits=accepted.bits
         )
-        accepted = self._without_ended(accepted, moment)
+        accepted = without_ended(self._store, accepted, moment)
         if accepted.missing:
             self._write("missing", moment, originator=accepted.originator, messages=accepted.missing)
         for item in accepted.misreleases:
@@ -272,19 +272,6 @@ class Incoming:
             return False
         return True
 
-    def _without_ended(self, accepted: Accepted, moment: Moment) -> Accepted:
-        """Erase at once what comes by a grant that was over before it came, and keep it from the desk."""
-        ended = self._store.consent.over(
-            accepted.hid, originator=accepted.originator, reader=self._core.agency, now_ms=moment.at_ms
-        )
-        bits = 0
-        for known in ended:
-            end_grant(self._store, known, moment)
-            bits |= known.grant.bits
-        if not bits:
-            return accepted
-        return replace(accepted, portions=tuple(item for item in accepted.portions if not bits >> item.place & 1))
-
     def _opened(self, arrival: Arrival, labels: dict[int, Label], effects: Effects, moment: Moment) -> None:
         hid, kind, originator, ref = arrival.hid, arrival.kind, arrival.originator, arrival.ref
         bits = sum(1 << place for place, _ in arrival.contents)
@@ -315,29 +302,14 @@ class Incoming:
         if ref is not None and kind == "report" and self._store.held(ref) is not None:
             self._write("superseded", moment, hid=ref.hex(), by=hid.hex())
         self._owe(originator, hid, bits, "delivered", moment)
-        self._note_consent(arrival, effects, moment)
+        said = [content for _, content in arrival.contents]
+        if note_consent(self._store, hid, said, originator=originator, ref=ref, moment=moment):
+            effects.due_ms = self._store.next_due()
         if outcome is not None:
             effects.due_ms = self._store.next_due()
             arrival = replace(arrival, outcome=outcome)
         topics = tuple(sorted({labels[place].topic for place, _ in arrival.contents}))
         effects.arrivals.append(replace(arrival, topics=topics, asks_cosignature=asked))
-
-    def _note_consent(self, arrival: Arrival, effects: Effects, moment: Moment) -> None:
-        """Remember a request that waits for our decision, that ours has its decision now, and what is granted."""
-        for _, content in arrival.contents:
-            match content:
-                case RequestContent():
-                    self._store.consent.open_request(arrival.hid, content, side="originator", other=arrival.originator)
-                case DecisionContent():
-                    # A decision counts from the originator that was asked, and a grant for its own messages.
-                    if arrival.ref is not None:
-                        self._store.consent.decide_request(arrival.ref, side="asker", other=arrival.originator)
-                    self._store.consent.keep_grant(
-                        arrival.hid, content, originator=arrival.originator, begin=moment.at_ms
-                    )
-                case _:
-                    continue
-            effects.due_ms = self._store.next_due()
 
     def _receipts(self, accepted: Accepted, effects: Effects, moment: Moment) -> None:
         for portion in accepted.portions:
