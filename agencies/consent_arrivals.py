@@ -5,6 +5,7 @@ Runs where the node's store is used, inside the transaction that takes a frame u
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from agencies.consent_watch import end_grant
 from agencies.outgoing import Moment
@@ -56,3 +57,15 @@ def without_ended(store: NodeStore, accepted: Accepted, moment: Moment) -> Accep
     if not bits:
         return accepted
     return replace(accepted, portions=tuple(item for item in accepted.portions if not bits >> item.place & 1))
+
+
+def workflow_fields(content: Content) -> dict[str, Any]:
+    """Return what the journal says of a request or decision that the desk has opened."""
+    match content:
+        case RequestContent():
+            return {"reader": content.reader, "subject": content.subject}
+        case DecisionContent():
+            fields = {"outcome": content.outcome, "reason": content.reason, "conditions": content.conditions}
+            return fields if content.expires is None else {**fields, "expires_ms": content.expires}
+        case _:
+            return {}

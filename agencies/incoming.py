@@ -41,7 +41,7 @@ from schemas.frames import (
 from schemas.label import Label
 from schemas.limits import SEQUENCE_SKIP
 from schemas.report import PortionContent
-from schemas.workflow import DecisionContent, ReceiptContent, ReceiptItem, ReceiptStatus, RequestContent, RfiContent
+from schemas.workflow import ReceiptContent, ReceiptItem, ReceiptStatus, RfiContent
 from sealing.opening import Content, finish_chunked
 from sealing.portions import chunk_hash, manifest_hashes
 from sealing.statements import read_bundle, read_verdict
@@ -302,11 +302,9 @@ class Incoming:
         if ref is not None and kind == "report" and self._store.held(ref) is not None:
             self._write("superseded", moment, hid=ref.hex(), by=hid.hex())
         self._owe(originator, hid, bits, "delivered", moment)
-        said = [content for _, content in arrival.contents]
-        if note_consent(self._store, hid, said, originator=originator, ref=ref, moment=moment):
+        if note_consent(self._store, hid, contents, originator=originator, ref=ref, moment=moment) or outcome:
             effects.due_ms = self._store.next_due()
         if outcome is not None:
-            effects.due_ms = self._store.next_due()
             arrival = replace(arrival, outcome=outcome)
         topics = tuple(sorted({labels[place].topic for place, _ in arrival.contents}))
         effects.arrivals.append(replace(arrival, topics=topics, asks_cosignature=asked))
@@ -468,18 +466,6 @@ class Incoming:
 
     def _write(self, stage: str, moment: Moment, **fields: Any) -> None:
         self._store.journal.write(stage, at_ms=moment.at_ms, machine_ms=moment.machine_ms, **fields)
-
-
-def workflow_fields(content: Content) -> dict[str, Any]:
-    """Return what the journal says of a request or decision that the desk has opened."""
-    match content:
-        case RequestContent():
-            return {"reader": content.reader, "subject": content.subject}
-        case DecisionContent():
-            fields = {"outcome": content.outcome, "reason": content.reason, "conditions": content.conditions}
-            return fields if content.expires is None else {**fields, "expires_ms": content.expires}
-        case _:
-            return {}
 
 
 def readmit(core: NodeCore, announcements: list[Announcement]) -> None:

@@ -10,8 +10,9 @@ from typing import assert_never
 
 from agencies.bots import Bot, PlannedAct, StandingOrder
 from agencies.conditions import Outcome, Sighting, TriggerWord
+from agencies.consent_arrivals import workflow_fields
 from agencies.drafts import Draft, Why, WorkflowDraft
-from agencies.incoming import Arrival, workflow_fields
+from agencies.incoming import Arrival
 from agencies.joint_writing import write_joint
 from agencies.node import Node
 from agencies.notices import Notice
@@ -118,14 +119,15 @@ class Desk:
             "recalled": ("recall_received", "tainted") if notice.products else ("recall_received",),
         }
         if notice.word == "recalled":
-            self._recalls.take(notice)
+            others = tuple(product for product in notice.products if not self._joint.leads(product))
+            self._recalls.take(replace(notice, products=others))
         for word in words.get(notice.word, ()):
             sighting = self._sighting(word, (notice.hid or b"").hex(), sender=notice.readers[0])
             self._noticed(sighting)
             self._clock.at(self._clock.now_ms(), partial(self._plan, sighting))
         # A joint product of ours that a recalled report went into is made again without that part.
-        for product in notice.products:
-            self._clock.at(self._clock.now_ms(), partial(self._joint.settle, product))
+        for product in filter(self._joint.leads, notice.products):
+            self._clock.at(self._clock.now_ms() + self._bot.deciding_ms(), partial(self._joint.settle, product))
 
     def _answered(self, arrival: Arrival, hid: bytes) -> None:
         """Read what a co-signer answers, and see to what it calls for."""
