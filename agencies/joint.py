@@ -12,7 +12,7 @@ from typing import Literal
 from agencies.drafts import Draft, Quote, Why, WorkflowDraft
 from agencies.joint_table import TAKEN_BACK, Answer, HeldProduct, JointPart, JointPlan, JointQuote, LedProduct
 from agencies.outgoing import Moment, Outgoing, Released, checked, describe
-from agencies.preflight import find_audience
+from agencies.preflight import Audience, find_audience
 from policy.decide import decide
 from policy.rollup import Part, product_audience, roll_up
 from policy.verdict import Action
@@ -33,6 +33,7 @@ class JointAudience:
     banner: Label
     readers: tuple[str, ...]
     left_out: dict[str, str]
+    found: Audience  # what the parts' own labels and originators say
 
 
 class JointProducts(Outgoing):
@@ -90,6 +91,7 @@ class JointProducts(Outgoing):
             why = _why(led.plan, "joint")
             audience, readers, left_out = self._readers_of(led.plan, moment)
             self._write("intended", moment, **why, to=list(led.plan.to), left_out=left_out)
+            self._write_denied(audience.found, Why(**why), moment)
             self._store.joint.note_released(hid, signed=len(signed))
             bits = {reader: sealed.bits(range(len(sealed.portions))) for reader in readers}
             if not bits:
@@ -215,9 +217,10 @@ class JointProducts(Outgoing):
         ]
         banner = roll_up([part.label for part in parts], community)
         mask = product_audience(parts, originator=lead, at_ms=at_ms, community=community)
+        quotes = _quotes(plan)
         found = find_audience(
-            [part.label for part in plan.parts], author=lead, to=to, quotes=_quotes(plan), at_ms=at_ms,
-            community=community,
+            [part.label for part in plan.parts], author=lead, to=to, quotes=quotes, at_ms=at_ms,
+            community=community, grants=self._grants_of(quotes),
         )  # fmt: skip
         left_out = dict(found.left_out)
         readers = []
@@ -226,7 +229,7 @@ class JointProducts(Outgoing):
                 readers.append(reader)
             else:
                 left_out[reader] = self._rule_against(reader, [Part(banner, lead), *parts], at_ms)
-        return JointAudience(banner=banner, readers=tuple(readers), left_out=left_out)
+        return JointAudience(banner=banner, readers=tuple(readers), left_out=left_out, found=found)
 
     def _rule_against(self, reader: str, parts: Sequence[Part], at_ms: int) -> str:
         """Return the rule of the first part that a reader may not have."""

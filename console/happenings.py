@@ -135,6 +135,8 @@ class Happenings:
                 for item in portions
                 if item.content is not None
             ],
+            # "A reader MUST show which of the named co-signers have not signed."
+            **{name: fields[name] for name in ("cosigned", "unsigned") if name in fields},
         }
 
 

@@ -78,6 +78,11 @@ def _refused(hid: str, happening: dict[str, Any]) -> str:
     return f"{hid} REFUSED by the router, {happening['code']}: {', '.join(refusals) or 'as a whole'}"
 
 
+def _signers(report: dict[str, Any]) -> str:
+    signed = f"co-signed by {', '.join(report['cosigned'])}" if report["cosigned"] else "co-signed by nobody"
+    return f"{signed}; NOT signed by {', '.join(report['unsigned'])}" if report["unsigned"] else signed
+
+
 def _show_report(screen: Console, report: dict[str, Any]) -> None:
     screen.rule(style="dim")
     first = report["portions"][0] if report["portions"] else {}
@@ -88,6 +93,8 @@ def _show_report(screen: Console, report: dict[str, Any]) -> None:
     screen.print(
         plain(f"{kind}from {report['originator']}, {clock_text(report['at_ms'])}, {report['hid'][:_HID_CHARS]}{ref}")
     )
+    if "unsigned" in report:
+        screen.print(plain(_signers(report), style="bold" if report["unsigned"] else ""))
     for portion in report["portions"]:
         screen.print(plain(label_text(Label(**portion["label"])), style="cyan"))
         if "text" not in portion:

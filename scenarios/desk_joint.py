@@ -73,6 +73,10 @@ class DeskJoint:
                 await self._node.joint.cosign(hid, why)
                 self._signed[order.order] = hid
 
+    def leads(self, hid: bytes) -> bool:
+        """Tell whether a message is a joint product that this desk has shown to co-signers."""
+        return hid in self._led
+
     async def settle(self, hid: bytes, *, tried: int = 0) -> None:
         """Do what the answers to a product that this desk leads call for; tried again while a verdict is awaited."""
         if not self._in_play():

@@ -92,3 +92,19 @@ def test_the_report_tells_who_signed_and_who_left(pack: Pack, record: tuple[Even
     page = write_aar(pack, record, evaluation, tmp_path).html.read_text(encoding="utf-8")
     assert "2 of 2" in page
     assert "The boats were fishing" in page
+
+
+def test_a_contribution_that_its_author_recalls_is_taken_out_and_nobody_is_lost_as_a_signer(tmp_path: Path) -> None:
+    """Whoever recalls what it contributed still stands by the rest, and signs the product without its part."""
+    text = PACK.read_text(encoding="utf-8")
+    text = text.replace("do: withdraw, withdraws: S1,", "do: recall, recalls: C1,")
+    text = text.replace("do: cosign, why", "do: cosign, once: no, why")
+    (tmp_path / "pack.yaml").write_text(text, encoding="utf-8")
+    rehearse(load_pack_with_places(tmp_path / "pack.yaml").pack, folder=tmp_path / "play")
+    record = read_record(tmp_path / "play" / "record")
+
+    first, second = fields(record, "mys-mar", "joint_asked")
+    assert (["idn-mar", "sgp-mar"], ["sgp-mar"]) == (second["cosigners"], second["originators"])
+    shown = [item for item in fields(record, "tha-mar", "verified") if item["kind"] == "report"]
+    assert [(first["hid"], 3), (second["hid"], 2)] == [(item["hid"], len(item["portions"])) for item in shown]
+    assert 1 == len([item for item in fields(record, "mys-mar", "released") if item["kind"] == "recall"])

@@ -4,9 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from agencies.drafts import Draft, Quote, Why
 from conformance import world
+from console.happenings import Happenings
+from console.node_view import show_happening
 from schemas.errors import SealError
 from schemas.label import Label
 from schemas.report import Parent, Portion, PortionContent
@@ -234,3 +237,22 @@ async def test_a_wrong_number_of_cosigners_is_named_at_once(
     async with small_region(tmp_path, "alpha", "bravo") as region:
         with pytest.raises(SealError, match="co-signatures are asked for"):
             await region.nodes["alpha"].joint.show(draft("one", "bravo"), cosigners, needed)
+
+
+async def test_a_part_under_originator_control_is_shown_to_nobody_without_a_grant(tmp_path: Path) -> None:
+    """ORCON counts for the whole that quotes it, among the co-signers as well."""
+    async with small_region(tmp_path, *ALL) as region:
+        controlled = await contributed(region, SHARED._replace(caveats=("ORCON",)), SHARED)
+        with pytest.raises(SealError, match="charlie cannot co-sign"):
+            await region.nodes["alpha"].joint.show(controlled, MEMBERS, 2)
+
+
+async def test_a_desk_is_shown_who_has_not_signed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async with small_region(tmp_path, *ALL) as region:
+        happenings = Happenings(region.nodes["golf"].store)
+        hid = await shown(region, needed=1)
+        await region.nodes["bravo"].joint.cosign(hid, SIGN)
+        await settled(region, hid)
+        for happening in happenings.news():
+            show_happening(Console(width=200), happening)
+        assert "co-signed by bravo; NOT signed by charlie" in capsys.readouterr().out
