@@ -126,7 +126,9 @@ def list_outages(pack: Pack, history: History) -> tuple[LinkOutage, ...]:
             if moment.stage == "link_down" and down_ms is None:
                 down_ms = moment.at_ms
             elif moment.stage == "link_up" and down_ms is not None:
-                outages.append((participant.agency, down_ms, moment.at_ms, moment.at_ms <= history.end_ms))
+                # A session that is over and back in the same moment, as after a suspension, held nothing up.
+                if moment.at_ms > down_ms:
+                    outages.append((participant.agency, down_ms, moment.at_ms, moment.at_ms <= history.end_ms))
                 down_ms = None
         if down_ms is not None:
             outages.append((participant.agency, down_ms, history.end_ms, False))

@@ -154,6 +154,7 @@ def test_each_release_is_judged_by_the_bundle_of_its_time(pack: Pack, events: tu
         (70, {}, {"idn-mar": 1}),
     ] == [(change.at_ms // 60_000, change.reached, change.kept_from) for change in evaluation.changes]
     assert [] == list(evaluation.reconciliation.unexplained)
+    assert "in-port" not in {outage.agency for outage in evaluation.outages}  # its session ended, and not its link
 
 
 def test_the_report_tells_of_each_change_and_what_it_came_to(

@@ -113,6 +113,16 @@ def test_h18_who_has_left_gets_nothing_new_and_no_old_report_either(router: Smal
     assert 0 == router.queued("bravo")
 
 
+def test_h18_what_was_accepted_for_a_member_that_then_left_is_still_delivered(router: SmallRouter) -> None:
+    """It was decided while it was one; leaving stops what is new."""
+    change(router, joins("SGP"))
+    router.report("before", "bravo", label=POOL)
+    change(router, leaves("SGP"))
+
+    assert [1] == numbers(router.hello("bravo"))
+    assert [] == router.records("cancelled")
+
+
 @pytest.mark.parametrize("step", ["suspend", "revoke"])
 def test_h18_what_is_queued_to_who_is_not_active_any_more_is_cancelled_with_a_leaf(
     router: SmallRouter, step: str
