@@ -26,6 +26,9 @@ _TOLD: Final = frozenset(
         "lapsed",
         "grant_over",
         "tainted",
+        "answered",
+        "unanswered",
+        "answer_due",
     }
 )
 _VERDICTS: Final = frozenset({"accepted", "refused", "expired"})
@@ -141,9 +144,9 @@ class Happenings:
 
 
 def _content(content: Any) -> dict[str, Any]:
-    """Return a portion's content as JSON has it; of requests and decisions, their fields."""
+    """Return a portion's content as JSON has it; of requests, decisions and questions, their fields."""
     if not isinstance(content, PortionContent):
-        return {name: value.hex() if isinstance(value, bytes) else value for name, value in content._asdict().items()}
+        return {name: _value(value) for name, value in content._asdict().items()}
     observed, grading = content.observed, content.grading
     return {
         "marking": content.marking,
@@ -155,3 +158,10 @@ def _content(content: Any) -> dict[str, Any]:
         "observed": None if observed is None else observed._asdict(),
         "grading": None if grading is None else grading._asdict(),
     }
+
+
+def _value(value: Any) -> Any:
+    """Return a field as JSON has it; points that two agencies compare say nothing to people, but for their number."""
+    if isinstance(value, tuple):
+        return f"{len(value)} blinded points"
+    return value.hex() if isinstance(value, bytes) else value

@@ -43,6 +43,9 @@ def _line(happening: dict[str, Any]) -> str:
         ),
         "tainted": lambda: f"{hid} was recalled, and TAINTS what was made of it here: {_products(happening)}",
         "grant_over": lambda: f"{hid}: the grant of {happening['originator']} to {happening['reader']} has ended",
+        "answered": lambda: _answered(hid, happening),
+        "unanswered": lambda: f"{hid} UNANSWERED: nothing from {happening['partner']} in time on {_asked(happening)}",
+        "answer_due": lambda: f"{hid} ANSWER DUE: {happening['partner']} waits for one on {_asked(happening)}",
         "disk_full": lambda: f"DISK FULL: read-only; nothing is accepted or acked until there is room: {text}",
         "disk_has_room": lambda: "the disk has room again; the node goes on",
         "receipt": lambda: f"{hid} {happening['status']} by {happening['reader']}",
@@ -59,6 +62,16 @@ def _sent(hid: str, happening: dict[str, Any]) -> str:
     if not parts:
         return f"{happening['file']}: nobody may receive any of it{without}"
     return f"{happening['file']} sent as {hid} to {', '.join(parts)}{without}"
+
+
+def _answered(hid: str, happening: dict[str, Any]) -> str:
+    outcome = happening["outcome"].replace("_", " ").upper()
+    return f"{hid} {outcome}: {_asked(happening)}, between here and {happening['partner']}"
+
+
+def _asked(happening: dict[str, Any]) -> str:
+    subject = f" '{happening['subject']}'" if happening["subject"] else ""
+    return f"the {happening['exchange']}{subject}"
 
 
 def _named(happening: dict[str, Any]) -> str:

@@ -42,6 +42,7 @@ class ReaderState:
     at_ms: int | None = None
     used_in: list[str] = field(default_factory=list)
     grant_over: bool = False
+    answer: str = ""  # to a question: its outcome, or that there is none in time
 
 
 @dataclass(slots=True)
@@ -75,6 +76,9 @@ class SentMessage:
                 self._receipted(fields, entry.at_ms)
             case "lapsed":
                 self.state = "lapsed"
+            case "answered" | "unanswered" if fields["mine"]:
+                reader = self.readers.setdefault(fields["partner"], ReaderState(fields["partner"]))
+                reader.answer = fields["outcome"] if entry.stage == "answered" else "unanswered"
             case "overdue" | "expired" | "settled_late":
                 self._watched(entry)
             case _:
@@ -118,8 +122,8 @@ def sent_messages(entries: Iterable[Entry]) -> list[SentMessage]:
     found: dict[str, SentMessage] = {}
     for entry in entries:
         hid = str(entry.fields.get("hid"))
-        kind = _KINDS.get(entry.stage) or str(entry.fields.get("kind"))
-        if entry.stage in {"released", *_KINDS} and hid not in found:
+        kind = _KINDS.get(entry.stage) or str(entry.fields.get("exchange") or entry.fields.get("kind"))
+        if entry.stage in {"released", "asked", *_KINDS} and hid not in found:
             found[hid] = SentMessage(hid=hid, kind=kind, at_ms=entry.at_ms, title=str(entry.fields.get("subject", "")))
         if hid in found:
             found[hid].take(entry)
@@ -194,7 +198,8 @@ def show_sent_log(screen: Console, found: SentLog) -> None:
             said = reader.state.upper() if alarm else reader.state
             over = ", a grant is over" if reader.grant_over else ""
             used = f", used in {' '.join(item[:_HID_CHARS] for item in reader.used_in)}" if reader.used_in else ""
-            line = f"  {reader.agency}: {said}{when}{late}{over}{used}"
+            answer = f", {reader.answer.replace('_', ' ')}" if reader.answer else ""
+            line = f"  {reader.agency}: {said}{when}{late}{answer}{over}{used}"
             screen.print(plain(line, style="red" if alarm else "green"))
     if not found.messages:
         screen.print(plain(f"The node of {found.agency} has sent no such message."))

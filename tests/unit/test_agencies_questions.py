@@ -1,5 +1,6 @@
 """RFIs, deconfliction and coordination between real nodes and a real router: who hears what, and who is waited for."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,10 @@ from agencies.deconflict import Identifier
 from agencies.drafts import Draft, QuestionPortion, Why, WorkflowDraft
 from agencies.journal import Entry
 from conformance import world
+from console.happenings import Happenings
+from console.node_view import show_happening
+from console.screen import console
+from console.sent_log import sent_messages
 from schemas.errors import SealError
 from schemas.label import Label
 from schemas.limits import DECONFLICT_ASKS_MAX
@@ -192,6 +197,35 @@ async def test_more_asks_within_an_hour_than_are_allowed_reach_no_desk(tmp_path:
         await region.nodes["alpha"].ask_for_hits((BOAT,), to="bravo", subject="s", answer_by=DUE, why=WHY)
         await region.settle()
         assert DECONFLICT_ASKS_MAX + 1 == len([name for name, _ in region.arrivals if name == "bravo"])
+
+
+# What people are shown.
+
+
+async def test_people_are_shown_questions_answers_and_what_is_due(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with small_region(tmp_path, "alpha", "bravo") as region:
+        views = {name: Happenings(region.nodes[name].store) for name in ("alpha", "bravo")}
+        await hits(region, "Bunga Melati 7")
+        await ask(region, "bravo")
+        region.set_clock(DUE)
+        for node in region.nodes.values():
+            await node.look_for_overdue()
+        for view in views.values():
+            for happening in view.news():
+                json.dumps(happening)  # what machines are told is JSON
+                show_happening(console(), happening)
+        sent = sent_messages(region.nodes["alpha"].store.journal.entries())
+
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "HIT: the deconflict 'a boarding', between here and bravo" in shown
+    assert "points: 16 blinded points" in shown
+    assert "UNANSWERED: nothing from bravo in time on the rfi 'the boat'" in shown
+    assert "ANSWER DUE: alpha waits for one on the rfi 'the boat'" in shown
+    assert [("deconflict", "hit"), ("rfi", "unanswered")] == [
+        (message.kind, message.readers["bravo"].answer) for message in sent
+    ]
 
 
 # Coordination.
