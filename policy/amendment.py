@@ -76,7 +76,7 @@ def amend(bundle: Bundle, amendments: Iterable[Amendment], *, at_ms: int) -> Bun
     return amended
 
 
-def _refuse(message: str, remedy: str = "see 'sandiwara bundle show'") -> NoReturn:
+def _refuse(message: str, remedy: str = "leave that step out, or correct whom it names") -> NoReturn:
     raise InputError(message, remedy=remedy)
 
 

@@ -20,7 +20,7 @@ def read_changes(entries: list[tuple[str, Fields]], names: CommunityNames, start
     for change, fields in entries:
         time_ms = fields.required("at", lambda text: _read_time(text, start_ms), 0)
         amendments = tuple(item for step in STEPS for item in _read_step(step, fields, names))
-        if not amendments:
+        if all(fields.node(step) is None for step in STEPS):
             known = ", ".join(STEPS)
             fields.problems.add(fields.mark, "missing", f"{fields.what} changes nothing", f"write one of: {known}")
         found.append(Change(change=change, time_ms=time_ms, amendments=amendments, why=fields.text("why")))

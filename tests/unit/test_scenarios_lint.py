@@ -160,6 +160,12 @@ CASES: list[tuple[str, str, str, list[Change]]] = [
     ),
     ("released-twice", "warning", "id: E02", [("time: by branch", "time: T+01:00")]),
     ("branch-after-endex", "warning", "id: B1", [("within: 25m after", "within: 3h after")]),
+    (
+        "change-after-endex",
+        "error",
+        "id: C1",
+        [("\nobjectives:", "\nchanges: [{id: C1, at: T+02:00, suspend: in-port}]\nobjectives:")],
+    ),
     # advice
     ("no-contingency", "advice", "pack:", [("type: contingency inject", "type: inject")]),
     ("one-sender", "advice", "pack:", [("from: sim/minister", "from: sim/harbour-master")]),
