@@ -23,7 +23,10 @@ from scenarios.model import Pack
 _REFRESH_PER_S: Final = 8
 _INJECTS_SHOWN: Final = 6
 _EVENTS_SHOWN: Final = 7
-_TOLD: Final = {"report_sent", "rule_denied", "decision_received", "correction_received", "request_lapsed"}
+_TOLD: Final = {
+    "report_sent", "rule_denied", "decision_received", "correction_received",
+    "request_lapsed", "answer_received", "hit", "no_hit", "unanswered",
+}  # fmt: skip
 
 
 class View(Protocol):
@@ -134,17 +137,25 @@ class _Screen:
 
     def _event(self, sighting: Sighting) -> Text:
         at = clock_text(sighting.at_ms - self._pack.start_ms)
+        who, sender = sighting.who, sighting.sender
         match sighting.word:
             case "report_sent":
-                return Text(f"{at}  {sighting.who} released by order {sighting.order}  ({sighting.cause[:8]})")
+                text, style = f"{who} released by order {sighting.order}  ({sighting.cause[:8]})", ""
             case "rule_denied":
-                return Text(f"{at}  {sighting.who}: a rule keeps order {sighting.order} from a reader", style="yellow")
+                text, style = f"{who}: a rule keeps order {sighting.order} from a reader", "yellow"
             case "decision_received":
-                return Text(f"{at}  {sighting.sender} answers {sighting.who}: {sighting.outcome}", style="cyan")
+                text, style = f"{sender} answers {who}: {sighting.outcome}", "cyan"
             case "request_lapsed":
-                return Text(f"{at}  {sighting.who}: the request lapsed undecided  ({sighting.sender})", style="yellow")
+                text, style = f"{who}: the request lapsed undecided  ({sender})", "yellow"
+            case "answer_received":
+                text, style = f"{sender} answers a question of {who}", "cyan"
+            case "hit" | "no_hit":
+                text, style = f"{who} asked {sender} for hits: {sighting.word.replace('_', ' ')}", "cyan"
+            case "unanswered":
+                text, style = f"{sender} has not answered {who} in time", "yellow"
             case _:
-                return Text(f"{at}  {sighting.who} holds a correction of {sighting.sender}", style="cyan")
+                text, style = f"{who} holds a correction of {sender}", "cyan"
+        return Text(f"{at}  {text}", style=style)
 
 
 def _cell(
