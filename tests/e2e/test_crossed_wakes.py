@@ -1,11 +1,13 @@
 """The pack of questions: a hit that keeps two friends apart, answers to the asker alone, and one who stays silent."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from policy.community import Community
 from scenarios.catalogue import find_pack
+from scenarios.engine import prepared
 from scenarios.enrolment import enrol
 from scenarios.evaluate.evaluation import Evaluation, evaluate
 from scenarios.lint import lint_path
@@ -14,6 +16,7 @@ from scenarios.pack import load_pack
 from scenarios.record import Event, read_record
 from scenarios.rehearsal import rehearse
 from sealing.entropy import SystemEntropy
+from tests.samples.two_plays import comparable
 
 PATH = find_pack("crossed-wakes")
 
@@ -97,3 +100,17 @@ def test_without_an_answer_the_two_meet(tmp_path: Path) -> None:
 
     assert ["otherwise"] == [branch.outcome for branch in evaluation.branches]
     assert ("deconflict", "sgp-pol", "hit") not in outcomes(events, "mys-mar")
+
+
+def test_the_pack_is_decided_alike_over_real_links(
+    play: tuple[Pack, tuple[Event, ...], Evaluation], tmp_path: Path
+) -> None:
+    pack, events, _ = play
+
+    async def play_for_real() -> None:
+        async with prepared(pack, folder=tmp_path, entropy=SystemEntropy()) as (exercise, region):
+            await exercise.play(region)
+
+    asyncio.run(play_for_real())
+
+    assert comparable(events) == comparable(read_record(tmp_path / "record"))
