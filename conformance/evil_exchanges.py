@@ -6,7 +6,7 @@ from conformance.evil_audiences import L4
 from conformance.evil_book import Made, Row, enter_rows, envelope, plan, read, route, sealed, world
 from schemas.codec import pack
 from schemas.errors import Code
-from schemas.workflow import CoordContent, DeconflictAsk, DeconflictReply, RfiContent
+from schemas.workflow import CoordContent, RfiContent
 
 _COORD = world.LABEL._replace(topic="workflow.coord")
 _RFI = pack(RfiContent("EXERCISE", "the boat", "Where is it bound?", "a boarding", world.NOW + world.DAY_MS))
@@ -99,13 +99,13 @@ def _text(kind: str, value: tuple[Any, ...], *, accepted: bool = False) -> Made:
 @L4.accepts("read", "ENV-046", why="control")
 def ask_for_deconfliction() -> Made:
     """Sixteen points."""
-    return _text("coord", tuple(DeconflictAsk(*_ASK)), accepted=True)
+    return _text("coord", _ASK, accepted=True)
 
 
 @L4.accepts("read", "ENV-046", base="ask_for_deconfliction", mutation="64 points held", why="control")
 def reply_of_the_least_size() -> Made:
     """A reply with as few points as there may be."""
-    return _text("coord", tuple(DeconflictReply(*_REPLY)), accepted=True)
+    return _text("coord", _REPLY, accepted=True)
 
 
 def _reader_rows() -> tuple[Row, ...]:
