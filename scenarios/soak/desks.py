@@ -31,11 +31,16 @@ class Desks:
         self._hids: dict[int, bytes] = {}  # of the plan's messages
         self._signed: bytes | None = None  # the newest bundle, once there is a second one
         self._habits = stream(region.plan.seed, "desks")
+        self._over = False
 
     def begin(self) -> None:
         """Have all work of the plan fall due, counted from now."""
         for item in self._region.plan.work():
             running_simulation().call_later(item.at_ms / 1_000, self._begin, item)
+
+    def end(self) -> None:
+        """Go home: what comes while the lives of the run end is opened by nobody."""
+        self._over = True
 
     def install_again(self) -> None:
         """Give the broker the newest bundle, as its operator does who has put back a copy."""
@@ -159,7 +164,7 @@ class Desks:
 
     def _open(self, agency: str, hid: bytes) -> None:
         life = self._region.nodes[agency]
-        if life.node is not None:
+        if life.node is not None and not self._over:
             work = self._region.until_dead(life, life.node.opened(hid))
             self._region.tasks.create_task(work, name=f"desk-opens-{agency}")
 

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from agencies.incoming import LAST_DSEQ
 from policy.community import Community
 from scenarios.soak.figures import Account
 from scenarios.soak.ghost_bounds import look_for_remains, measure, measure_tasks
@@ -192,9 +193,10 @@ class Ghost:
         query = _RECORDS_HELD if owner == BROKER else _ENTRIES_HELD
         self._rows[owner] = sql.execute(query).fetchone()[0]
         self._note(owner, ("put back", self._rows[owner]))
+        before = self._numbers.get((owner, LAST_DSEQ), 0)
         for key in [key for key in self._numbers if key[0] == owner]:
             del self._numbers[key]
-        self.losses.note(owner)
+        self.losses.note(owner, forgot=owner == BROKER or _last_dseq(sql) < before)
         self._bundles.install(owner, sql.execute("SELECT coalesce(max(version), 1) FROM bundle").fetchone()[0])
         if owner == BROKER:
             router_put_back(self.reports, sql)
@@ -304,3 +306,9 @@ class Ghost:
                     self.reports.cancelled.add((agency, hid.hex()))
             case _:
                 pass
+
+
+def _last_dseq(sql: sqlite3.Connection) -> int:
+    """Return the last delivery that a node's disk says it has."""
+    found = sql.execute("SELECT number FROM value WHERE name = ?", (LAST_DSEQ,)).fetchone()
+    return 0 if found is None else int(found[0])

@@ -19,10 +19,17 @@ class Losses:
         self.log_faults = 0  # that nodes have put down since
         self._noticed: set[str] = set()
 
-    def note(self, owner: str) -> None:
-        """Note that a disk was put back; whether its owner notices is still to be seen."""
+    def note(self, owner: str, *, forgot: bool) -> None:
+        """Note that a disk was put back; whether its owner notices is still to be seen.
+
+        Args:
+            owner: Whose disk.
+            forgot: Whether it had more deliveries before. A copy that was made after a loss was noticed, and since
+                then nothing came, has nothing new to notice.
+        """
         self.put_back.add(owner)
-        self._noticed.discard(owner)
+        if forgot:
+            self._noticed.discard(owner)
         self._saw(f"put back the {'broker' if owner == BROKER else 'node'}")
 
     def noticed(self, agency: str, stage: str) -> bool:

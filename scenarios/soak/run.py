@@ -189,6 +189,7 @@ class _Run:
                 await settle(region)
                 if self._hostile is not None:
                     await self._hostile.go_on()
+            self._desks.end()
             for life in region.nodes.values():
                 life.stop()
             region.broker.stop()
