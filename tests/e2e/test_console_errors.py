@@ -327,4 +327,5 @@ def test_ctrl_c_at_once_leaves_no_traceback(words: tuple[str, ...], tmp_path: Pa
 
     assert "Traceback" not in said
     assert process.returncode in {Exit.INTERRUPTED, Exit.OK, Exit.USAGE}
-    assert [] == list(tmp_path.iterdir())
+    # What had ended already has done what it was asked for, and keeps it; what was stopped leaves nothing half done.
+    assert process.returncode == Exit.OK or [] == list(tmp_path.iterdir())
