@@ -13,9 +13,11 @@ mode 0600 where a program must start without anybody there.
 import hashlib
 import json
 import shutil
+import signal
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -170,6 +172,20 @@ def write_deployment(
         shutil.rmtree(being_made, ignore_errors=True)
 
 
+@contextmanager
+def _interrupt_later() -> Iterator[None]:
+    """Hold Ctrl-C back for the block.
+
+    One that falls into the starting of a pool's thread leaves that thread unknown to its pool: nobody would wait for
+    it, and it would write into a folder that has been removed.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _refuse_occupied(folder: Path) -> None:
     try:
         occupied = folder.exists() and (not folder.is_dir() or next(folder.iterdir(), None) is not None)
@@ -281,7 +297,8 @@ class _Writing:
             write_key_file(path, ring, password=passwords[ring.name], cost=MODERATE, entropy=self._entropy)
 
         with ThreadPoolExecutor(max_workers=_STRETCHED_AT_ONCE, thread_name_prefix="lock") as pool:
-            locking = [pool.submit(lock, path, ring) for path, ring in self._rings]
+            with _interrupt_later():
+                locking = [pool.submit(lock, path, ring) for path, ring in self._rings]
             try:
                 for number, future in enumerate(locking, start=1):
                     future.result()

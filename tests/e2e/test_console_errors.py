@@ -327,5 +327,24 @@ def test_ctrl_c_at_once_leaves_no_traceback(words: tuple[str, ...], tmp_path: Pa
 
     assert "Traceback" not in said
     assert process.returncode in {Exit.INTERRUPTED, Exit.OK, Exit.USAGE}
-    # What had ended already has done what it was asked for, and keeps it; what was stopped leaves nothing half done.
-    assert process.returncode == Exit.OK or [] == list(tmp_path.iterdir())
+    # A region's folder gets its name when it is whole: it is there, or nothing is.
+    assert {path.name for path in tmp_path.iterdir()} <= {"R"}
+    assert not (tmp_path / "R").exists() or (tmp_path / "R" / "README.txt").is_file()
+
+
+def test_ctrl_c_while_keys_are_locked_leaves_nothing_behind(tmp_path: Path) -> None:
+    """It may fall into the starting of a thread; each try falls somewhere else."""
+    for after_s in (0.0, 0.05, 0.1, 0.15):
+        process = subprocess.Popen(
+            [*COMMAND, "init", "R", "--pack", str(HARBOUR_WATCH)], cwd=tmp_path, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(),
+        )  # fmt: skip
+        while not list(tmp_path.iterdir()):
+            assert process.poll() is None
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=after_s)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate()
+
+        assert Exit.INTERRUPTED == process.returncode, said
+        assert [] == list(tmp_path.iterdir())
