@@ -65,7 +65,6 @@ class LossyLine:
         """Note an end, and for a client's open the one to the broker."""
         self._ends[end] = None
         if end.direction == "up" and self._tasks is not None:
-            end.transport.pause_reading()
             self._tasks.create_task(self._reach_broker(end), name="lossy-line")
 
     def closed(self, end: "_End") -> None:
@@ -85,7 +84,7 @@ class LossyLine:
         if client.transport.is_closing():
             broker.transport.abort()
         else:
-            client.transport.resume_reading()
+            client.pass_on_early()
 
 
 class _End(asyncio.Protocol):
@@ -97,6 +96,15 @@ class _End(asyncio.Protocol):
         self._line = line
         self.direction: Direction = direction
         self.other: _End | None = None
+        # What a client says before its line has reached the broker: a login. Python before 3.11.4 forgets a
+        # pause_reading() inside connection_made(), so it cannot be left unread.
+        self._early = bytearray()
+
+    def pass_on_early(self) -> None:
+        """Pass on what came before the other end was there."""
+        early, self._early = bytes(self._early), bytearray()
+        if early:
+            self.data_received(early)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -104,7 +112,11 @@ class _End(asyncio.Protocol):
         self._line.opened(self)
 
     def data_received(self, data: bytes) -> None:
-        if self.other is not None and self.direction not in self._line.lost:
+        if self.direction in self._line.lost:
+            return
+        if self.other is None:
+            self._early += data
+        else:
             self.other.transport.write(data)
 
     def connection_lost(self, _exc: Exception | None) -> None:
