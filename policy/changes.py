@@ -151,13 +151,18 @@ def _lit(refusal: _Refusal) -> Iterator[Draft]:
     for tlp in reversed(TLP_ORDER[: TLP_ORDER.index(label.tlp)]):
         yield refusal.relabel(f"mark it TLP:{tlp}", label._replace(tlp=tlp))
     if refusal.enquiry.action is Action.ONWARD and via is not None:
+        yield from _granted(refusal)
         text = f"make {recipient.agency} a client of {via}"
         yield refusal.change_agency(text, recipient._replace(client_of=_with(recipient.client_of, via)))
 
 
 def _consented(refusal: _Refusal) -> Iterator[Draft]:
-    enquiry = refusal.enquiry
     yield from refusal.drop_caveats((ORCON,))
+    yield from _granted(refusal)
+
+
+def _granted(refusal: _Refusal) -> Iterator[Draft]:
+    enquiry = refusal.enquiry
     if enquiry.hid is None or enquiry.bit is None:
         return
     grant = Grant(enquiry.hid, 1 << enquiry.bit, enquiry.originator, enquiry.recipient, enquiry.at_ms, UINT_MS_MAX)

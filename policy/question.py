@@ -47,7 +47,11 @@ class Question:
 
     def consented_to(self, recipient: str) -> bool:
         """Tell whether the originator gave this portion to a recipient itself, or grants it at this time."""
-        return recipient in self.original_audience or any(
+        return recipient in self.original_audience or self.granted_to(recipient)
+
+    def granted_to(self, recipient: str) -> bool:
+        """Tell whether a grant of the originator names this portion and recipient, and runs at this time."""
+        return any(
             grant.hid == self.hid
             and self.bit is not None
             and grant.bits >> self.bit & 1

@@ -93,12 +93,15 @@ forbid (principal, action, resource) when { resource.tlp == 4
 forbid (principal, action == Action::"onward", resource) when { !(context has via) || !context.via.active }
   unless { principal == resource.originator };
 forbid (principal, action == Action::"onward", resource) when { context has via && context.via != resource.originator
-    && resource.tlp == 3 && principal != context.via } unless { principal == resource.originator };
-forbid (principal, action == Action::"onward", resource) when { context has via && context.via != resource.originator
-    && resource.tlp == 2 && principal != context.via && !principal.client_of.contains(context.via) }
+    && resource.tlp == 3 && principal != context.via && !context.granted.contains(principal) }
   unless { principal == resource.originator };
 forbid (principal, action == Action::"onward", resource) when { context has via && context.via != resource.originator
-    && resource.tlp == 1 && !["member", "body", "partner"].contains(principal.kind) }
+    && resource.tlp == 2 && principal != context.via && !principal.client_of.contains(context.via)
+    && !context.granted.contains(principal) }
+  unless { principal == resource.originator };
+forbid (principal, action == Action::"onward", resource) when { context has via && context.via != resource.originator
+    && resource.tlp == 1 && !["member", "body", "partner"].contains(principal.kind)
+    && !context.granted.contains(principal) }
   unless { principal == resource.originator };
 forbid (principal, action == Action::"onward", resource) when { context has via && context.via != resource.originator
     && resource.tlp >= 2 && !resource.caveats.contains("ORCON") && principal != context.via

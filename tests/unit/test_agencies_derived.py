@@ -15,7 +15,7 @@ from tests.samples.small_nodes import WHY, SmallRegion, draft, small_region
 from tests.unit.test_agencies_node import hid_of, until
 
 MINUTE_MS = 60_000
-CONTROLLED = world.LABEL._replace(tlp="GREEN", caveats=("ORCON",))  # AMBER goes on to nobody, whoever consents
+CONTROLLED = world.LABEL._replace(tlp="GREEN", caveats=("ORCON",))
 
 
 async def product_of(

@@ -329,18 +329,58 @@ def test_h11_red_reaches_the_named_and_nobody_else() -> None:
 
 
 def test_h11_strict_amber_stays_in_the_organisation_and_amber_reaches_its_clients() -> None:
-    grants = (*granted(reader="in-bank"), *granted(reader="idn-cert"))
+    """That the originator gave it to a reader itself does not make the reader a client of who hands it on."""
+    gave = frozenset({"idn-cert", "in-bank"})
 
     assert ask("in-bank", tlp="AMBER+STRICT").permit
-    assert onward("in-bank", tlp="AMBER+STRICT", grants=grants).rule == "NTK-TLP"
-    assert onward("in-bank", tlp="AMBER", grants=grants).permit
-    assert onward("idn-cert", tlp="AMBER", grants=grants).rule == "NTK-TLP"
+    assert onward("in-bank", tlp="AMBER+STRICT", original_audience=gave).rule == "NTK-TLP"
+    assert onward("in-bank", tlp="AMBER", original_audience=gave).permit
+    assert onward("idn-cert", tlp="AMBER", original_audience=gave).rule == "NTK-TLP"
 
 
 def test_h11_green_stays_in_the_community_and_clear_does_not() -> None:
     assert onward("dp-aus-mar", tlp="GREEN").permit
     assert onward("in-bank", tlp="GREEN").rule == "NTK-TLP"
     assert onward("in-bank", tlp="CLEAR").permit
+
+
+@pytest.mark.parametrize("tlp", ["GREEN", "AMBER", "AMBER+STRICT"])
+def test_h1_the_originators_grant_opens_what_the_mark_alone_would_refuse(tlp: str) -> None:
+    """H1, H11: TLP 2.0 asks who would share wider for "explicit permission from the original source"."""
+
+    def hand_on(**changed: Any) -> Verdict:
+        return onward("in-bank", tlp=tlp, via="idn-cert", grants=granted(**{"reader": "in-bank", **changed}))
+
+    assert hand_on().permit
+    for other in ({"reader": "idn-cert"}, {"expires": NOW}, {"originator": "idn-cert"}, {"bits": 1 << 2}):
+        assert hand_on(**other).rule == "NTK-TLP"
+
+
+def test_h1_no_grant_opens_red_to_whom_its_mark_does_not_name() -> None:
+    """H1, H11: RED is "for the eyes and ears of individual recipients only"; its readers are in the mark itself."""
+    grants = (*granted(reader="idn-cert"), *granted(reader="sgp-mar"))
+
+    assert onward("idn-cert", tlp="RED", rel=("sgp-mar",), grants=grants).rule == "NTK-REL"
+    assert onward("idn-cert", tlp="RED", rel=("IDN",), grants=grants).rule == "NTK-TLP"
+    assert onward("sgp-mar", tlp="RED", rel=("sgp-mar",), grants=grants).permit
+
+
+@pytest.mark.parametrize(
+    ("changed", "rule"),
+    [
+        ({"rel": ("SGP",)}, "NTK-REL"),
+        ({"exclude": ("IDN",)}, "NTK-NOT"),
+        ({"level": "EX-CONFIDENTIAL"}, "NTK-CLEARANCE"),
+        ({"compartments": ("alpha",)}, "NTK-COMPARTMENT"),
+        ({"caveats": ("NATONLY",)}, "NTK-NATONLY"),
+        ({"caveats": ("PERSONAL",)}, "NTK-PURPOSE"),
+        ({"not_before": NOW + 1}, "NTK-EMBARGO"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_h3_a_grant_widens_nothing_but_the_mark(changed: dict[str, Any], rule: str) -> None:
+    """H3, H4: consent is about handing on; whom the label shuts out, no consent lets in."""
+    assert onward("idn-cert", **changed, grants=granted(reader="idn-cert")).rule == rule
 
 
 # H12: levels.

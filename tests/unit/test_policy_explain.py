@@ -103,15 +103,22 @@ def test_the_nearest_change_concerns_the_fewest_others(asked: Enquiry, subject: 
     assert change.verdict.permit is not asked.decide(COMMUNITY).permit
 
 
-def test_where_the_mark_and_the_consent_both_fail_the_mark_answers_both() -> None:
-    """And with the consent given, one reader's becoming a client would do, but not for this report alone."""
-    granted = enquiry(original_audience=frozenset({"sgp-mar"}), **ONWARD)
+def test_where_the_mark_and_the_consent_both_fail_a_grant_answers_both() -> None:
+    """A milder mark would do too, or becoming a client; but a grant is for this report and this reader alone."""
+    given = enquiry(original_audience=frozenset({"sgp-mar"}), **ONWARD)
 
-    for asked in (granted, enquiry(**ONWARD)):
+    for asked in (given, enquiry(**ONWARD)):
         change = turn(asked)
 
         assert change is not None
-        assert change.text == "mark it TLP:GREEN"
+        assert (change.subject, change.text) == ("consent", "ask mys-mar to grant it to sgp-mar")
+
+
+def test_without_a_report_to_speak_of_only_a_milder_mark_answers_both() -> None:
+    change = turn(enquiry(**{**ONWARD, "hid": None}))
+
+    assert change is not None
+    assert change.text == "mark it TLP:GREEN"
 
 
 def test_orcon_without_a_report_to_speak_of_can_only_be_taken_off() -> None:
