@@ -4,7 +4,8 @@ Summed over all seeds these are the rows of the fault matrix: so many reports ac
 most one effect each.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -12,9 +13,22 @@ from typing import Any, Final
 _FAULTS: Final = ("fault ", "evil ", "hostile ", "poison ", "died ")
 _FAULTS_BY_NAME: Final = {
     "revoked": "revocation",
-    "router recalled": "recall",
+    "recalled": "recall",
+    "keys changed": "key change",
     "net silent_ends": "silent link",
     "net takeovers": "takeover seen",
+}
+# What a lying router does is counted by its ways; here by the kinds that plans and the fault matrix name.
+_LIES_BY_WAY: Final = {
+    "evil emptied": "evil drop",
+    "evil hidden": "evil drop",
+    "evil replayed": "evil replay",
+    "evil substituted": "evil substitute",
+    "evil misrouted": "evil misroute",
+    "evil accepted and kept": "evil lie",
+    "evil refused without cause": "evil lie",
+    "evil another's verdict": "evil lie",
+    "evil split view": "evil split_view",
 }
 ALL: Final = "all runs"
 
@@ -68,7 +82,7 @@ class Figures:
         for what, count in sometimes.items():
             self.sometimes[what] = self.sometimes.get(what, 0) + count
         self.rows.setdefault(ALL, Row()).add(account, fired=0)
-        for kind, fired in kinds_fired(sometimes):
+        for kind, fired in kinds_fired(sometimes).items():
             self.rows.setdefault(kind, Row()).add(account, fired=fired)
 
     def seeds_per_minute_per_core(self) -> int:
@@ -90,10 +104,15 @@ class Figures:
         }
 
 
-def kinds_fired(sometimes: Mapping[str, int]) -> Iterable[tuple[str, int]]:
-    """Return the kinds of fault that a run has seen, and how often."""
+def kinds_fired(sometimes: Mapping[str, int]) -> Counter[str]:
+    """Return the kinds of fault that a run has seen, and how often; a kind with several ways once for all of them."""
+    fired: Counter[str] = Counter()
     for what, count in sometimes.items():
         if what in _FAULTS_BY_NAME:
-            yield _FAULTS_BY_NAME[what], count
+            fired[_FAULTS_BY_NAME[what]] += count
         elif what.startswith(_FAULTS):
-            yield what.removeprefix("fault "), count
+            fired[what.removeprefix("fault ")] += count
+        for way, kind in _LIES_BY_WAY.items():
+            if what.startswith(way):
+                fired[kind] += count
+    return fired

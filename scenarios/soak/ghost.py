@@ -24,7 +24,7 @@ from scenarios.soak.ghost_recall import Recalls
 from scenarios.soak.ghost_reports import Reports, Sent
 from scenarios.soak.ghost_time import Times
 from scenarios.soak.ghost_wire import WireWatch
-from scenarios.soak.invariants import LIVELINESS, NEVER_BACK, NOTHING_LOST, ORACLE, REVOKED, Tolerance, Violation
+from scenarios.soak.invariants import LIVELINESS, NEVER_BACK, NOTHING_LOST, REVOKED, Tolerance, Violation
 from scenarios.soak.losses import Losses
 from scenarios.soak.reference import BROKER
 from schemas.codec import unpack
@@ -259,8 +259,8 @@ class Ghost:
                 reports.refused_by_reader(agency, fields)
             case "receipt":
                 reports.receipt(agency, fields)
-            case "misreleased" if not self._tolerance.refusals:
-                self.broke(ORACLE, f"{agency} got what it may not have of {fields['hid']}: {fields['rule']}")
+            case "misreleased":
+                reports.misreleased(agency, at_ms, fields)
             case "gap" | "log_fault":
                 self._alarmed(agency, stage, fields)
             case "bundle":
@@ -286,7 +286,7 @@ class Ghost:
         if self.evil is not None and hid is not None:
             self.evil.record(stage, hid.hex(), agency, value)
         if self.flood is not None:
-            self.flood.record(stage, agency, value)
+            self.flood.record(at_ms, stage, agency, value)
         if hid is not None:
             self.recalls.record(stage, hid.hex(), agency, value)
             self.times.record(at_ms, stage, hid.hex())
@@ -295,6 +295,8 @@ class Ghost:
                 self._install(BROKER, value[0])
             case "admitted" if hid is not None:
                 self.reports.admit(hid.hex(), agency, value)
+            case "refused" if hid is not None:
+                self.reports.refused_by_router(at_ms, hid.hex(), agency, value)
             case "decided":
                 self.reports.decided(at_ms, agency, value)
             case "delivered" if hid is not None:

@@ -5,7 +5,7 @@ what is measured is whether anybody has to wait for the flood, and not how fast 
 """
 
 import sqlite3
-from collections import Counter
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -18,7 +18,9 @@ from schemas.errors import Code
 _OTHERS_MS_MOST: Final = 3_000  # besides what lines and disks take: a look-up of keys may take a second, twice
 _TURNS_OF_LINE_MOST: Final = 6  # look-up there and back, report up and down, and what each of them waits behind
 _TURNS_OF_DISK_MOST: Final = 24  # of both nodes and the broker, with what waits in front of each
-_NOTED_EVERY_MS: Final = 60_000  # an agency that is over its quota is put on record once in this time
+_NOTED_EVERY_MS: Final = 60_000  # an agency that is over a quota is put on record once in this time …
+_NOTED_LATE_MS: Final = 5_000  # … by the time at which it is noticed; a disk that is slow makes the record later
+_NOTED_AT_ONCE: Final = 2  # one for what an agency sends, one for the queues of its readers, which are watched apart
 
 
 class FloodWatch:
@@ -34,6 +36,7 @@ class FloodWatch:
         broke: Told of what does not hold.
         saw: Counts what was seen.
         now_ms: Virtual time.
+        broker_lives: How many lives the broker has had; each learns anew who is over its quota, and says so.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class FloodWatch:
         broke: Callable[[int, str], None],
         saw: Callable[[str], None],
         now_ms: Callable[[], int],
+        broker_lives: Callable[[], int],
     ) -> None:
         self._flooders = flooders
         self._door = door
@@ -57,9 +61,10 @@ class FloodWatch:
         self._broke = broke
         self._saw = saw
         self._now_ms = now_ms
+        self._broker_lives = broker_lives
         self._released_ms: dict[tuple[str, str], int] = {}  # by message and reader
         self._latencies: list[int] = []
-        self._noted: Counter[str] = Counter()
+        self._noted: dict[str, deque[tuple[int, int]]] = {}  # the broker's life and time of the last records
 
     def journal(self, agency: str, stage: str, fields: dict[str, Any]) -> None:
         """See an entry of a node's journal."""
@@ -71,11 +76,18 @@ class FloodWatch:
         elif stage == "verified" and (fields["hid"], agency) in self._released_ms:
             self._latencies.append(self._now_ms() - self._released_ms[fields["hid"], agency])
 
-    def record(self, stage: str, agency: str, value: Any) -> None:
-        """See a record of the router."""
-        if stage == "refused" and value[0] == Code.QUOTA:
-            self._noted[agency] += 1
-            self._saw("throttled, on record")
+    def record(self, at_ms: int, stage: str, agency: str, value: Any) -> None:
+        """See a record of the router; the time is the router's."""
+        if stage != "refused" or value[0] != Code.QUOTA:
+            return
+        self._saw("throttled, on record")
+        life, noted = self._broker_lives(), self._noted.setdefault(agency, deque(maxlen=_NOTED_AT_ONCE))
+        if noted and (noted[-1][0] != life or at_ms < noted[-1][1]):
+            noted.clear()  # a broker that has restarted, or whose clock was set back, may say it again
+        if len(noted) == _NOTED_AT_ONCE and at_ms - noted[0][1] < _NOTED_EVERY_MS - _NOTED_LATE_MS:
+            took_ms = at_ms - noted[0][1]
+            self._broke(BOUNDS, f"{len(noted) + 1} records in {took_ms} ms say that {agency} is over its quota")
+        noted.append((life, at_ms))
 
     def committed(self, sql: sqlite3.Connection) -> None:
         """See that the router's queues keep their bound."""
@@ -89,10 +101,8 @@ class FloodWatch:
             if answer != Publication.QUOTA_EXCEEDED:
                 continue
             self._saw("throttled")
-            if not self._noted[agency]:
+            if agency not in self._noted:
                 self._broke(THROTTLED, f"{agency} was over its quota {count} times, and no record says so")
-            if self._noted[agency] > 1 + self._now_ms() // _NOTED_EVERY_MS:
-                self._broke(BOUNDS, f"{self._noted[agency]} records say that {agency} is over its quota")
         if self._calm and self._latencies:
             p99_ms = sorted(self._latencies)[len(self._latencies) * 99 // 100]
             self._saw("latency of others measured")

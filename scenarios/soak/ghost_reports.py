@@ -10,6 +10,7 @@ from typing import Any
 from policy.community import Community
 from policy.decide import decide
 from policy.verdict import Action
+from scenarios.soak.ghost_clocks import EMBARGO, EmbargoClocks
 from scenarios.soak.ghost_community import Bundles
 from scenarios.soak.invariants import (
     NOTHING_LOST,
@@ -66,6 +67,8 @@ class Reports:
         self._tolerance = tolerance
         self.broke = broke
         self.saw = saw
+        self._clocks = EmbargoClocks(tolerance.clock_errors_ms)
+        self._early: set[str] = set()  # refused for an embargo that two clocks part
         self._left_out: dict[str, dict[str, str]] = {}
         self._meant: dict[str, tuple[str, ...]] = {}
         self.sent: dict[str, Sent] = {}
@@ -124,7 +127,7 @@ class Reports:
         known = hid in self.admitted or self._tolerance.lying or BROKER in self._losses.put_back
         if stage == "accepted" and not known:
             self.broke(NOTHING_LOST, f"{agency} was told that {hid} is accepted; the router has no record of it")
-        if stage == "refused" and not (self._tolerance.refusals or self._tolerance.lying):
+        if stage == "refused" and not (self._tolerance.refusals or self._tolerance.lying or hid in self._early):
             self.broke(ORACLE, f"an honest message of {agency} was refused: {fields['code']} {fields['refusals']}")
 
     def taken(self, reader: str, fields: dict[str, Any]) -> None:
@@ -150,6 +153,18 @@ class Reports:
         forged = fields["hid"] is None and self._tolerance.poisoned
         if not (self._tolerance.refusals or self._tolerance.lying or forged):
             self.broke(NOTHING_UNSENT, f"{agency} rejected what an honest agency sent: {fields['code']}")
+
+    def misreleased(self, reader: str, at_ms: int, fields: dict[str, Any]) -> None:
+        """Take in what a reader has and should not have by its own reading of the policy."""
+        hid, sent = fields["hid"], self.sent.get(fields["hid"])
+        if self._tolerance.refusals:
+            return
+        may = sent is not None and self._clocks.reader_may_refuse(sent.labels, sent.author, reader, at_ms)
+        if may and fields["rule"] == EMBARGO:
+            self.saw("early by a reader's clock")
+            self.rejected.add((reader, hid))
+            return
+        self.broke(ORACLE, f"{reader} got what it may not have of {hid}: {fields['rule']}")
 
     def receipt(self, author: str, fields: dict[str, Any]) -> None:
         """Take in a receipt as the author has it."""
@@ -179,6 +194,13 @@ class Reports:
             self.broke(ONE_EFFECT, f"the router admitted {hid} more often than it was released")
         if not re_release and self.admitted[hid] > 1:
             self.broke(ONE_EFFECT, f"the router admitted {hid} anew")
+
+    def refused_by_router(self, at_ms: int, hid: str, author: str, value: Any) -> None:
+        """Take in that the router refused a release, before its author hears of it."""
+        sent = self.sent.get(hid)
+        if sent is not None and self._clocks.router_may_refuse(sent.labels, author, at_ms, value):
+            self.saw("early by the router's clock")
+            self._early.add(hid)
 
     def decided(self, at_ms: int, author: str, value: Any) -> None:
         """Take in a decision on one portion."""
@@ -221,7 +243,7 @@ class Reports:
         if reader in self._bundles.revoked_anywhere or (reader, hid) in self.cancelled | self.rejected:
             return ""
         verdicts = self.settled.get((sent.author, hid), [])
-        if "refused" in verdicts and self._tolerance.refusals:
+        if "refused" in verdicts and (self._tolerance.refusals or hid in self._early):
             return ""
         if self.verified.get((reader, hid), 0) != sent.bits(reader):
             held = self.verified.get((reader, hid), 0)

@@ -60,6 +60,7 @@ class HostileRun:
                 broke=ghost.broke,
                 saw=ghost.saw,
                 now_ms=now_ms,
+                broker_lives=lambda: region.broker.lives,
             )
 
     def begin(self) -> None:

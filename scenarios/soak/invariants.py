@@ -3,7 +3,8 @@
 The numbers stand in plans, reports and canaries: a shrunk plan must break the same one.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 NO_CRASH: Final = 0
@@ -68,6 +69,7 @@ class Tolerance:
     losing: bool = False  # a disk comes back as it was: what it forgot must be noticed
     lying: bool = False  # the router is hostile: what it does must be noticed, and cannot be prevented
     poisoned: bool = False  # frames arrive that nobody sent, and are rejected
+    clock_errors_ms: Mapping[str, int] = field(default_factory=dict)  # by how much whose clock drifts off at most
 
     @property
     def refusals(self) -> bool:

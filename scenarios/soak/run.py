@@ -18,6 +18,7 @@ from scenarios.soak import invariants as watch
 from scenarios.soak.desks import Desks
 from scenarios.soak.figures import Account
 from scenarios.soak.ghost import Ghost
+from scenarios.soak.ghost_clocks import clock_errors_ms
 from scenarios.soak.hostile_run import Auditor, HostileRun
 from scenarios.soak.hostile_side import HostileSide
 from scenarios.soak.hostility import Poison, RouterHostility
@@ -139,6 +140,7 @@ class _Run:
                 losing=any(isinstance(fault, LyingDisk | OldSnapshot | DamagedFile) for fault in plan.faults),
                 lying=any(isinstance(act, RouterHostility) for act in plan.hostility),
                 poisoned=any(isinstance(act, Poison) for act in plan.hostility),
+                clock_errors_ms=clock_errors_ms(plan.faults),
             ),
             now_ms=lambda: loop.now_us() // 1_000,
             router=community.router.public,

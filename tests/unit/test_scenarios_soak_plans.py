@@ -149,3 +149,19 @@ def test_a_run_counts_for_every_kind_of_fault_that_fired_in_it() -> None:
     )
     assert (1, 5) == (rows["revocation"]["runs"], rows["revocation"]["reports_accepted"])
     assert 120 == figures.seeds_per_minute_per_core()
+
+
+def test_a_run_with_several_ways_of_one_lie_counts_its_reports_once_for_the_lie() -> None:
+    figures = Figures()
+    account = Account(accepted=5, deliveries=20, lost=0, doubled=0)
+
+    figures.add(
+        {"evil emptied": 2, "evil hidden": 1, "evil split view, past": 4, "recalled": 1, "keys changed": 3},
+        account, virtual_ms=1, processor_s=1,
+    )  # fmt: skip
+
+    found = {kind: (row["fired"], row["reports_accepted"]) for kind, row in figures.document().items()}
+    assert {
+        "all runs": (0, 5), "evil drop": (3, 5), "evil emptied": (2, 5), "evil hidden": (1, 5),
+        "evil split view, past": (4, 5), "evil split_view": (4, 5), "recall": (1, 5), "key change": (3, 5),
+    } == found  # fmt: skip
