@@ -19,6 +19,7 @@ from agencies.recalls import is_sound, keep_receipt, take_recall, through_field
 from agencies.receipts import ReceiptWatch
 from agencies.state import Accepted, Duplicate, HeldMessage, Rejected
 from agencies.store import NodeStore
+from agencies.tails import TailWatch
 from agencies.witness import Witnessing
 from schemas.bundle import TrustRoot
 from schemas.codec import pack
@@ -34,14 +35,16 @@ from schemas.frames import (
     DownMessage,
     Hail,
     Hello,
+    Lookup,
     Resume,
+    TailMessage,
     UpMessage,
     VerdictMessage,
 )
 from schemas.label import Label
 from schemas.limits import SEQUENCE_SKIP
 from schemas.report import PortionContent
-from schemas.workflow import ReceiptContent, ReceiptItem, ReceiptStatus, RfiContent
+from schemas.workflow import OverrideContent, ReceiptContent, ReceiptItem, ReceiptStatus, RfiContent
 from sealing.opening import Content, finish_chunked
 from sealing.portions import chunk_hash, manifest_hashes
 from sealing.statements import read_bundle, read_verdict
@@ -62,6 +65,7 @@ class Arrival:
     topics: tuple[str, ...] = ()  # of these portions
     outcome: str = ""  # what became of a question by it: answered, declined, hit, no_hit, accepted, done
     asks_cosignature: bool = False  # of this agency, as a co-signer of a joint product
+    tells_override: bool = False  # of a report of this agency's own
 
 
 @dataclass(slots=True)
@@ -95,6 +99,7 @@ class Incoming:
         self._watch = ReceiptWatch(core=core, store=store)
         self._questions = Questions(store=store)
         self._joint = JointIntake(core=core, store=store)
+        self._tails = TailWatch(core=core, store=store)
         self._resuming = False
         self._witnessing = Witnessing(
             core=core, table=store.witness, journal=store.journal, quarantine=store.quarantine
@@ -106,11 +111,12 @@ class Incoming:
         self._witnessing.begin_session()
         return Hello("hello", self._store.value(LAST_DSEQ), self._core.bundle.version)
 
-    def beat(self, moment: Moment) -> None:
-        """Note a heartbeat of this node, by which the router's log has to have shown what it promised."""
+    def beat(self, moment: Moment) -> tuple[Notice, ...]:
+        """Note a heartbeat of this node, by which log and originators have to have shown what they promised."""
         if self._witnessing.beat():
             with self._store.transaction():
                 self._witnessing.judge_promise(at_ms=moment.at_ms, machine_ms=moment.machine_ms)
+        return self._tails.beat(moment)
 
     def take(self, messages: tuple[DownMessage, ...], moment: Moment) -> Effects:
         """Take the messages of one frame or of several in order.
@@ -183,6 +189,8 @@ class Incoming:
                 self._chunk_wanted(message, effects)
             case CheckpointMessage():
                 effects.replies += self._witnessing.take(message, at_ms=moment.at_ms, machine_ms=moment.machine_ms)
+            case TailMessage():
+                self._tail(message, effects, moment)
             case BundleMessage():
                 self._bundle(message, effects, moment)
             case Announcement():
@@ -226,6 +234,16 @@ class Incoming:
                     self._write("duplicate", moment, hid=judged.hid.hex())
             case _:
                 assert_never(judged)
+
+    def _tail(self, message: TailMessage, effects: Effects, moment: Moment) -> None:
+        try:
+            self._tails.take(message, moment)
+        except RemoteError as error:
+            if error.code is Code.KEY_EPOCH:
+                # Nothing of this originator has come here, or it has a new key: said again, it can be proved.
+                effects.replies.append(Lookup("lookup", (message.originator,)))
+                return
+            self._reject(pack(message), moment, hid=None, code=error.code, stage=error.stage)
 
     def _accepted(self, accepted: Accepted, effects: Effects, moment: Moment) -> None:
         header, hid = accepted.header, accepted.hid
@@ -283,6 +301,7 @@ class Incoming:
         except RemoteError as error:
             self._reject(pack((hid, kind, bits)), moment, hid=hid, code=error.code, stage=error.stage)
             return
+        told = self._told_of_override(arrival, labels, effects, moment)
         signed, asked = self._joint.shown(hid)
         self._write(
             "verified",
@@ -295,7 +314,7 @@ class Incoming:
             portions=[
                 {"place": place, **describe(labels[place], content)}
                 for place, content in arrival.contents
-                if isinstance(content, PortionContent | RfiContent)
+                if isinstance(content, PortionContent | RfiContent | OverrideContent)
             ],
             **signed,
         )
@@ -307,7 +326,30 @@ class Incoming:
         if outcome is not None:
             arrival = replace(arrival, outcome=outcome)
         topics = tuple(sorted({labels[place].topic for place, _ in arrival.contents}))
-        effects.arrivals.append(replace(arrival, topics=topics, asks_cosignature=asked))
+        effects.arrivals.append(replace(arrival, topics=topics, asks_cosignature=asked, tells_override=told))
+
+    def _told_of_override(
+        self, arrival: Arrival, labels: dict[int, Label], effects: Effects, moment: Moment
+    ) -> bool:
+        """Tell the desk at once that position and danger of a report of ours were given away; whether it was so."""
+        ref, invoker = arrival.ref, arrival.originator
+        if arrival.kind != "override" or ref is None or invoker not in self._store.offered_to(ref):
+            return False
+        for place, content in arrival.contents:
+            if isinstance(content, OverrideContent):
+                label = labels[place]
+                self._write(
+                    "overridden", moment, hid=ref.hex(), by=arrival.hid.hex(), invoker=invoker, authority=label.topic,
+                    office=content.office, danger=content.danger,
+                    readers=[name for name in label.rel if name != self._store.agency],
+                )  # fmt: skip
+                text = f"{content.danger}, by {content.office} under {label.topic}"
+                effects.notices.append(
+                    Notice(
+                        word="overridden", at_ms=moment.at_ms, hid=ref, kind="override", readers=(invoker,), text=text
+                    )
+                )
+        return True
 
     def _receipts(self, accepted: Accepted, effects: Effects, moment: Moment) -> None:
         for portion in accepted.portions:

@@ -19,6 +19,7 @@ from agencies.core import NodeCore
 from agencies.incoming import Arrival, Effects, readmit
 from agencies.notices import Notice
 from agencies.store import NodeStore
+from agencies.tails import OwnTails
 from agencies.turns import DiskTurns
 from agencies.untold import Untold, read_untold
 from schemas.bundle import TrustRoot
@@ -111,6 +112,7 @@ class Node(NodeActs):
             receipt_due_ms=(timings or NodeTimings()).receipt_due_ms,
             on_notice=on_notice,
         )
+        self._tails = OwnTails(core=core, store=store)
         self._connect = connect
         self._entropy = entropy
         self._on_arrival = on_arrival
@@ -396,8 +398,11 @@ class Node(NodeActs):
         while True:
             await asyncio.sleep(self._timings.heartbeat_s)
             await self._turns.run(self._renew_and_announce)
-            await self._turns.run(lambda: self._incoming.beat(self._moment()))
-            self._control.append(Heartbeat("heartbeat", self._clock.now_ms()))
+            moment = self._moment()
+            for notice in await self._turns.run(partial(self._incoming.beat, moment)):
+                self._on_notice(notice)
+            tails = await self._turns.run(partial(self._tails.tails, moment))
+            self._control.append(Heartbeat("heartbeat", moment.at_ms, tails))
             self._wake.set()
             # A receipt may have had to wait for a key, or for this node's clock to be set right: nothing else tells.
             self._owing.set()

@@ -14,10 +14,12 @@ NoticeWord = Literal[
     "lapsed",
     "grant_over",
     "recalled",
+    "overridden",
     "disk_full",
     "disk_has_room",
     "unanswered",
     "answer_due",
+    "unarrived",
 ]
 
 
@@ -31,9 +33,12 @@ class Notice:
             ``lapsed``: nobody has decided on a request in time; the reader named is the other side of it.
             ``grant_over``: a grant to this reader has ended, and its node has erased what came by it.
             ``recalled``: the originator named took the message back, and it is erased here.
+            ``overridden``: position and danger of a message of ours were given away by the agency named, under a
+            life-safety authority.
+            ``unarrived``: the originator named has said a last number that has not come.
             ``unanswered``: the partner named has not answered in time. ``answer_due``: it waits for ours.
         at_ms: When, Unix ms.
-        hid: The message; None where the disk is spoken of.
+        hid: The message; None where the disk or an originator's numbers are spoken of.
         kind: Of the message.
         readers: Whom it concerns.
         accepted: Whether the router has taken the release; if it has not, the fault lies on this side of it.

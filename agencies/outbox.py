@@ -204,6 +204,14 @@ class Outbox:
         )
         return [_watched(row) for row in rows.fetchall()]
 
+    def unreceipted_releases(self, *, limit: int) -> list[WatchedRelease]:
+        """Return accepted releases of which something is awaited still, the longest first."""
+        rows = self._sql.execute(
+            f"SELECT {_WATCHED} FROM outbox WHERE due NOTNULL AND state = 'accepted' ORDER BY due DESC LIMIT ?",  # noqa: S608 - a constant
+            (limit,),
+        )
+        return [_watched(row) for row in rows.fetchall()]
+
     def overdue_releases(self, subject: bytes) -> list[WatchedRelease]:
         """Return the releases whose receipts name this message, and were called overdue."""
         rows = self._sql.execute(

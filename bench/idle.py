@@ -97,7 +97,7 @@ async def _watch(broker: BrokerProcess, seconds: float, each_second: Callable[[i
     """Let some time pass and return how much of a core the broker took of it; some clients beat each second."""
     before, began = broker.cpu_s, time.perf_counter()
     for second in range(round(seconds)):
-        frame = write_frame((Heartbeat("heartbeat", SystemClock().now_ms()),))
+        frame = write_frame((Heartbeat("heartbeat", SystemClock().now_ms(), ()),))
         for client in each_second(second):
             await client.publish(frame)
         await asyncio.sleep(max(0.0, began + second + 1 - time.perf_counter()))

@@ -16,6 +16,7 @@ from broker.feeds import Feed
 from broker.quota import QuotaLimits, Throttled
 from broker.state import Admitted, Refused, Repeated
 from broker.store import Store, Waiting, read_wrap
+from broker.tails import Tails
 from schemas.codec import pack
 from schemas.errors import STAGE_OF, Code, LogError, RemoteError, StoreError
 from schemas.frames import (
@@ -120,6 +121,7 @@ class Router:
         self._queued = store.queues()
         self._attachments = Attachments(store)
         self._witnesses = Witnesses(core=core, log=self._log)
+        self._tails = Tails()
         self._now_ms = 0  # of the batch at hand
         self._beaten = False  # there is a heartbeat in it
         self._introductions: dict[str, int] = {}  # how often each originator has announced a key since the start
@@ -157,6 +159,7 @@ class Router:
                 signed = self._sign_due(now_ms=now_ms, at_once=at_once or self._beaten)
                 self._beaten = False
                 self._witnesses.show(outcome.send)
+                self._tails.show(outcome.send, ready=self._has_all)
                 if outcome.decided:
                     self.passing("route.1")
         except StoreError:
@@ -246,6 +249,7 @@ class Router:
             case Heartbeat():
                 self._beaten = True
                 self._witnesses.heard(agency)
+                self._tails.take(agency, [tail for tail in message.tails if self._is_active(tail.to)], at=message.at)
             case Cosign():
                 if not self._witnesses.take(agency, message, now_ms=now_ms):
                     return Publication.NOT_AUTHORISED
@@ -390,6 +394,15 @@ class Router:
         if feed is None:
             feed = self._feeds[reader] = Feed(next_dseq=self._store.next_dseq(reader), backlog=True)
         return feed
+
+    def _has_all(self, reader: str) -> bool:
+        """Tell whether a reader is linked and all that is queued for it is under way."""
+        feed = self._feeds.get(reader)
+        return feed is not None and feed.connected and not feed.backlog
+
+    def _is_active(self, agency: str) -> bool:
+        known = self._core.community.agency(agency)
+        return known is not None and known.status == "active"
 
     def _forget_feeds(self) -> None:
         """After a failed write the disk is the truth: numbers given out in memory are taken back."""

@@ -28,7 +28,7 @@ HID = bytes(range(32))
 UP: tuple[tuple[Any, ...], ...] = (
     ("hello", 7, 5),
     ("ack", 7),
-    ("heartbeat", world.NOW),
+    ("heartbeat", world.NOW, (("bravo", 1, 2, 7, HID),)),
     ("lookup", ("bravo", "charlie")),
     ("want", HID, 0, 0),
     ("chunk", HID, 0, 0, b"chunk"),
@@ -45,6 +45,7 @@ DOWN: tuple[tuple[Any, ...], ...] = (
     ("bundle", b"bundle"),
     ("announce", b"statement", bytes(64)),
     ("checkpoint", 6, (bytes(32),), b"note"),
+    ("tail", "alpha", 1, 2, 7, world.NOW, HID),
 )
 
 

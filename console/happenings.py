@@ -29,6 +29,7 @@ _TOLD: Final = frozenset(
         "answered",
         "unanswered",
         "answer_due",
+        "unarrived",
     }
 )
 _VERDICTS: Final = frozenset({"accepted", "refused", "expired"})

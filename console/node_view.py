@@ -46,6 +46,9 @@ def _line(happening: dict[str, Any]) -> str:
         "answered": lambda: _answered(hid, happening),
         "unanswered": lambda: f"{hid} UNANSWERED: nothing from {happening['partner']} in time on {_asked(happening)}",
         "answer_due": lambda: f"{hid} ANSWER DUE: {happening['partner']} waits for one on {_asked(happening)}",
+        "unarrived": lambda: (
+            f"{happening['originator']} says that {happening['messages']} messages more were sent here: NOT ARRIVED"
+        ),
         "disk_full": lambda: f"DISK FULL: read-only; nothing is accepted or acked until there is room: {text}",
         "disk_has_room": lambda: "the disk has room again; the node goes on",
         "receipt": lambda: f"{hid} {happening['status']} by {happening['reader']}",

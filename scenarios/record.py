@@ -68,6 +68,7 @@ Stages of a node
     tainted           hid, by, originator, products   (what this agency made from a recalled message and gave to others)
     duplicate         hid          (came before; without effect)
     missing           originator, messages   (numbers of an originator that were passed over)
+    unarrived         originator, messages   (numbers that an originator says it has used, and of which nothing came)
     gap               deliveries   (acked by a copy of this node's disk that is gone)
     bundle            version
 """

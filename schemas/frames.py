@@ -20,6 +20,7 @@ from schemas.limits import (
     FRAME_BYTES_MAX,
     FRAME_MESSAGES_MAX,
     PROTOCOL_VERSION,
+    TAILS_MAX,
     WRAPS_MAX,
 )
 from schemas.names import AgencyId, BoxPublicKey, Hash, Millis, Signature, Uint, Word
@@ -27,6 +28,7 @@ from schemas.names import AgencyId, BoxPublicKey, Hash, Millis, Signature, Uint,
 _FRAME_FIELDS: Final = 2
 _FRAME_ROOM_BYTES: Final = FRAME_BYTES_MAX - 4 * 1024  # the frame's own arrays
 _MESSAGE_OVERHEAD_BYTES: Final = 256  # type, numbers and array headers around a message's bytes
+_ITEM_BYTES: Final = 128  # of a list in a message: a hash, an id, or a tail, which is both with four numbers
 _NOTE_BYTES_MAX: Final = 4 * 1024  # a checkpoint and the log's own signatures
 _STATEMENT_BYTES_MAX: Final = 128 * 1024  # a verdict that names 1,000 readers
 
@@ -79,11 +81,22 @@ class Ack(NamedTuple):
     dseq: Uint
 
 
+class Tail(NamedTuple):
+    """The last number that the sender has used for a reader who owes it a receipt, proved under the key of the two."""
+
+    to: AgencyId
+    from_epoch: Epoch
+    to_epoch: Epoch
+    seq: Uint
+    proof: Hash
+
+
 class Heartbeat(NamedTuple):
     """Up: the node lives; ``at`` is its own clock, Unix ms."""
 
     type: Literal["heartbeat"]
     at: Millis
+    tails: Annotated[tuple[Tail, ...], Field(max_length=TAILS_MAX)]
 
 
 class Cosign(NamedTuple):
@@ -182,6 +195,18 @@ class CheckpointMessage(NamedTuple):
     note: Annotated[bytes, Field(max_length=_NOTE_BYTES_MAX)]
 
 
+class TailMessage(NamedTuple):
+    """Down: what an originator said on its heartbeat of ``at`` to this reader: the last number that it had used."""
+
+    type: Literal["tail"]
+    originator: AgencyId
+    from_epoch: Epoch
+    to_epoch: Epoch
+    seq: Uint
+    at: Millis
+    proof: Hash
+
+
 class BundleMessage(NamedTuple):
     """Down: a signed community bundle."""
 
@@ -199,6 +224,7 @@ DownMessage = (
     | ChunkRequest
     | BundleMessage
     | CheckpointMessage
+    | TailMessage
     | Announcement
 )
 
@@ -222,6 +248,7 @@ DOWN_SHAPES: Final[dict[str, type[Any]]] = {
     "want": ChunkRequest,
     "bundle": BundleMessage,
     "checkpoint": CheckpointMessage,
+    "tail": TailMessage,
     "announce": Announcement,
 }
 
@@ -237,7 +264,7 @@ def gather_frames(messages: Sequence[UpMessage | DownMessage]) -> list[bytes]:
     gathered: list[UpMessage | DownMessage] = []
     size = 0
     for message in messages:
-        weight = _MESSAGE_OVERHEAD_BYTES + sum(len(part) for part in message if isinstance(part, bytes))
+        weight = _weight(message)
         if gathered and (size + weight > _FRAME_ROOM_BYTES or len(gathered) == FRAME_MESSAGES_MAX):
             frames.append(write_frame(tuple(gathered)))
             gathered, size = [], 0
@@ -246,6 +273,13 @@ def gather_frames(messages: Sequence[UpMessage | DownMessage]) -> list[bytes]:
     if gathered:
         frames.append(write_frame(tuple(gathered)))
     return frames
+
+
+def _weight(message: UpMessage | DownMessage) -> int:
+    """Return how many bytes a message has in a frame at most."""
+    texts = sum(len(part) for part in message if isinstance(part, bytes))
+    items = sum(len(part) for part in message if isinstance(part, tuple))
+    return _MESSAGE_OVERHEAD_BYTES + texts + items * _ITEM_BYTES
 
 
 def read_up_frame(received: bytes) -> tuple[UpMessage, ...]:

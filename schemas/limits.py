@@ -46,6 +46,7 @@ BOX_EPOCH_MS: Final = 7 * 24 * 3_600_000  # one week
 BOX_EPOCH_OVERLAP_MS: Final = 24 * 3_600_000  # the old key still opens for this long
 RECEIPT_ITEMS_MAX: Final = 64  # receipts gathered into one message
 RECEIPT_GATHER_MS: Final = 1_000
+TAILS_MAX: Final = 64  # last numbers that a heartbeat tells: as many readers as a window has deliveries
 HEARTBEAT_MS: Final = 30_000  # what NAT gateways keep a silent link for at least
 SILENCE_MS: Final = 100_000  # three heartbeats, and what a slow link adds
 # By precedence, how long an author waits for a reader's receipt before it is called overdue: the speed of service that
@@ -53,6 +54,11 @@ SILENCE_MS: Final = 100_000  # three heartbeats, and what a slow link adds
 RECEIPT_DUE_MS: Final[Mapping[str, int]] = MappingProxyType(
     {"FLASH": 10 * 60_000, "IMMEDIATE": 30 * 60_000, "PRIORITY": 3 * 3_600_000, "ROUTINE": 6 * 3_600_000}
 )
+
+# A life-safety override: what leaves without its originator's consent is bounded in words and in readers, by what a
+# router can count without reading.
+OVERRIDE_PADDED_BYTES_MAX: Final = 512  # two steps of padding: a code, a position, a time, an office and one line
+OVERRIDE_READERS_MAX: Final = 16  # who can reach a place in distress, and the originator
 
 # Deconfliction: how much one agency can learn of another by guessing is what these four allow, and no less.
 DECONFLICT_POINTS: Final = 16  # of every ask, whatever is asked: a party looks for a few boats or people, not for lists

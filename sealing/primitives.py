@@ -32,6 +32,7 @@ PERSON_KEY: Final = b"sw1 key"
 PERSON_PAIR: Final = b"sw1 pair"
 PERSON_WRAP: Final = b"sw1 wrap"
 PERSON_INTERSECT: Final = b"sw1 intersect"
+PERSON_TAIL: Final = b"sw1 tail"
 
 # Signatures begin with their purpose, so that none is valid as another kind of statement.
 SIGN_RELEASE: Final = b"sw1 release\0"

@@ -16,7 +16,7 @@ from schemas.limits import FRAME_BYTES_MAX, HASH_BYTES, PROTOCOL_VERSION, SIGNAT
 _DEPTH: Final = 2_000
 _SIZE_MOST: Final = 2**40  # of a log that never was
 _NAN: Final = bytes.fromhex("cb7ff8000000000000")
-_BEAT: Final = write_frame((Heartbeat("heartbeat", 1),))
+_BEAT: Final = write_frame((Heartbeat("heartbeat", 1, ()),))
 _UNTIL_THE_TIME: Final = b"\x92\x01\x91\x92\xa9heartbeat"  # the same without its last field
 _EMPTY: Final = (b"", pack(()), pack(PROTOCOL_VERSION), pack((PROTOCOL_VERSION, ())))
 _FOREIGN: Final = (b"\x81\xa1a\x01", b"\xa2\xc3\x28", b"\xc7\x01\x05\x00")  # a map, no UTF-8, an extension
@@ -65,7 +65,7 @@ def _schema(chance: Random) -> _Message:
 
 def _numbers_up(chance: Random) -> _Message:
     # An ack of what was never sent, as high as numbers go.
-    return chance.choice((("ack", UINT_MS_MAX), ("heartbeat", UINT_MS_MAX), ("lookup", ("nobody-at-all",))))
+    return chance.choice((("ack", UINT_MS_MAX), ("heartbeat", UINT_MS_MAX, ()), ("lookup", ("nobody-at-all",))))
 
 
 _BYTES: Final[Mapping[str, Callable[[Random], bytes]]] = {

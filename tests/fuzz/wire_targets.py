@@ -89,7 +89,7 @@ def up_samples() -> tuple[bytes, ...]:
     messages: tuple[UpMessage, ...] = (
         Hello("hello", 3, 5),
         Ack("ack", 2**40),
-        Heartbeat("heartbeat", world.NOW),
+        Heartbeat("heartbeat", world.NOW, ()),
         Lookup("lookup", ("bravo", "charlie")),
         world.announcements()[0],
         ChunkMessage("chunk", bytes(32), 3, 1_023, b"c" * 90),
@@ -142,6 +142,9 @@ class _NoMemory:
 
     def held(self, _hid: bytes) -> HeldMessage | None:
         return None
+
+    def offered_to(self, _hid: bytes) -> dict[str, int]:
+        return {}
 
 
 @cache

@@ -86,7 +86,7 @@ def bravo(tmp_path: Path) -> Iterator[Agency]:
 def beat(router: SmallRouter, agency: str) -> list[CheckpointMessage]:
     """Have an agency's heartbeat come, a second after what was before; returns the checkpoints it is shown."""
     router.now_ms += 1_000
-    sent = router.frame(agency, Heartbeat("heartbeat", router.now_ms)).sends.get(agency, [])
+    sent = router.frame(agency, Heartbeat("heartbeat", router.now_ms, ())).sends.get(agency, [])
     return [message for message in sent if isinstance(message, CheckpointMessage)]
 
 

@@ -225,9 +225,9 @@ async def test_who_speaks_without_a_hello_is_hailed_and_gets_its_verdict_and_no_
     async with hosted(tmp_path, before=lambda scene: scene.queue_for("alpha")) as scene:
         await scene.until(lambda: scene.link.hails("india"))
         hails = scene.link.hails("alpha")
-        scene.link.say("alpha", Heartbeat("heartbeat", world.NOW), EnvelopeMessage("envelope", made))
+        scene.link.say("alpha", Heartbeat("heartbeat", world.NOW, ()), EnvelopeMessage("envelope", made))
         await scene.until(lambda: any(isinstance(message, VerdictMessage) for message in scene.link.got("alpha")))
-        packet = scene.link.say("alpha", Heartbeat("heartbeat", world.NOW))
+        packet = scene.link.say("alpha", Heartbeat("heartbeat", world.NOW, ()))
         await scene.until(lambda: packet in scene.link.acknowledged)
 
         assert hails + 1 == scene.link.hails("alpha")
@@ -285,7 +285,7 @@ async def test_deliveries_of_which_none_is_acked_are_asked_about_ever_more_seldo
             while scene.link.hails("bravo") == hails:
                 scene.clock.at_ms += 10_000
                 waited += 10_000
-                packet = scene.link.say("bravo", Heartbeat("heartbeat", world.NOW))
+                packet = scene.link.say("bravo", Heartbeat("heartbeat", world.NOW, ()))
                 await scene.until(partial(scene.link.acknowledged.__contains__, packet))
                 await scene.looked_after()
             hails = scene.link.hails("bravo")
@@ -301,7 +301,7 @@ async def test_what_was_over_quota_is_said_anew_after_a_while(tmp_path: Path) ->
     async with hosted(tmp_path, quotas=QuotaLimits(messages_burst=2, messages_per_s=1)) as scene:
         await scene.greet("bravo")
         hails = scene.link.hails("bravo")
-        packet = scene.link.say("bravo", *[Heartbeat("heartbeat", world.NOW)] * 2)
+        packet = scene.link.say("bravo", *[Heartbeat("heartbeat", world.NOW, ())] * 2)
         await scene.until(lambda: packet in scene.link.acknowledged)
         assert hails == scene.link.hails("bravo")
         scene.clock.at_ms += LIMITS.pause_ms

@@ -18,7 +18,7 @@ from schemas.limits import FRAME_BYTES_MAX
 from tests.samples.small_router import SmallRouter
 
 LIMIT_S = 30
-BEAT = write_frame((Heartbeat("heartbeat", 1),))
+BEAT = write_frame((Heartbeat("heartbeat", 1, ()),))
 JUNK = b"\xc1" * 100
 
 

@@ -836,7 +836,7 @@ def test_a_purged_delivery_that_had_its_number_is_sent_empty(router: SmallRouter
 
 
 def test_heartbeats_and_ends_of_sessions_nobody_began_are_taken(router: SmallRouter) -> None:
-    beat: UpMessage = Heartbeat("heartbeat", world.NOW)
+    beat: UpMessage = Heartbeat("heartbeat", world.NOW, ())
 
     assert [Publication.SUCCESS] == router.frame("bravo", beat).answers
     assert [Publication.SUCCESS] == router.frames(SessionEnded(agency="india")).answers  # type: ignore[arg-type] # any arrival

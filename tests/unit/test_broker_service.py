@@ -120,7 +120,7 @@ def envelope(name: str, *readers: str) -> EnvelopeMessage:
 
 async def test_what_comes_while_the_disk_is_busy_is_decided_as_one_batch(tmp_path: Path) -> None:
     async with small_broker(tmp_path) as broker:
-        beat = Heartbeat("heartbeat", world.NOW)
+        beat = Heartbeat("heartbeat", world.NOW, ())
         async with asyncio.TaskGroup() as tasks:
             said = [tasks.create_task(broker.say("alpha", beat), name=f"said {number}") for number in range(250)]
 
@@ -209,7 +209,7 @@ async def test_a_bundle_begins_a_batch_of_its_own(tmp_path: Path) -> None:
     async with small_broker(tmp_path) as broker:
         bundle = world.BUNDLE._replace(version=world.BUNDLE_VERSION + 1)
         signed = sign_bundle(bundle, {name: world.sign_pair(name) for name in world.AUTHORITIES})
-        beat = Heartbeat("heartbeat", world.NOW)
+        beat = Heartbeat("heartbeat", world.NOW, ())
         async with asyncio.TaskGroup() as tasks:
             for number in range(5):
                 tasks.create_task(broker.say("alpha", beat), name=f"before {number}")
@@ -242,7 +242,7 @@ async def test_a_bundle_that_the_disk_does_not_take_is_told_to_whoever_installs_
 
 async def test_who_is_over_its_quota_is_told_so_and_nothing_of_the_frame_is_taken(tmp_path: Path) -> None:
     async with small_broker(tmp_path, QuotaLimits(messages_burst=2, messages_per_s=0)) as broker:
-        beat = Heartbeat("heartbeat", world.NOW)
+        beat = Heartbeat("heartbeat", world.NOW, ())
 
         assert Publication.SUCCESS == await broker.say("alpha", beat, beat)
         assert Publication.QUOTA_EXCEEDED == await broker.say("alpha", beat)
