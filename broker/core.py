@@ -5,16 +5,19 @@ everything that must be written before anybody is told. The order of checks is t
 first failure names the stage.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from broker.exchanges import check_exchange
 from broker.joint import check_answer, uninvited
+from broker.overrides import check_override, unfit_readers
 from broker.state import (
     Admitted,
     Decided,
     KnownMessage,
     NewPortion,
+    Overridden,
     PortionDecision,
     QueueRow,
     Refused,
@@ -24,9 +27,11 @@ from broker.state import (
 from policy.audience import audience_mask
 from policy.community import Community
 from policy.decide import decide
+from policy.life_safety import NOTICE_RULE, topic_is_misused
 from policy.verdict import Action
 from schemas.bundle import Bundle
 from schemas.codec import read_shape, unpack
+from schemas.envelope import Wrap
 from schemas.errors import Code, RemoteError
 from schemas.frames import Announcement, BoxKeyStatement, Refusal, RouterVerdict
 from schemas.label import PRECEDENCE_RANK, WORKFLOW_PREFIX, WORKFLOW_TOPICS, Label
@@ -147,10 +152,11 @@ class RouterCore:
         known = state.message(hid)
         _check_workflow_topic(received)
         self._check_reference(received, state)
-        strangers = check_exchange(received, state)
+        strangers = check_exchange(received, state, self.community)
         if strangers:
             raise _OverWideError(strangers[:_REFUSALS_NAMED_MAX])
-        decisions = self._check_audience(received, now_ms=now_ms, state=state)
+        overridden = check_override(received, state)
+        decisions = self._check_audience(received, overridden, now_ms=now_ms, state=state)
         self._check_freshness(received, known, now_ms=now_ms)
         portions = _portions_to_keep(received, known)
         verdict = RouterVerdict(
@@ -183,6 +189,7 @@ class RouterCore:
             re_release=known is not None,
             verdict=verdict,
             message=sign_verdict(verdict, signer=self.identity.signer),
+            overridden=overridden,
         )
 
     def _check_reference(self, received: Received, state: RouterState) -> None:
@@ -204,7 +211,9 @@ class RouterCore:
             msg = f"a {header.kind} that refers to no message of {header.by[0]}"
             raise RemoteError(Code.REFERENCE, msg)
 
-    def _check_audience(self, received: Received, *, now_ms: int, state: RouterState) -> tuple[PortionDecision, ...]:
+    def _check_audience(
+        self, received: Received, overridden: Overridden | None, *, now_ms: int, state: RouterState
+    ) -> tuple[PortionDecision, ...]:
         """Each reader is known, active and announced; each bit is on a portion that its reader may have now."""
         header = received.header
         originator = header.by[0]
@@ -214,14 +223,20 @@ class RouterCore:
         elif 0 in groups:
             _check_empty(received)
         strangers = uninvited(received, _asked(received, state))
+        if overridden is not None:
+            strangers += unfit_readers(received, overridden)
         if strangers:
             raise _OverWideError(strangers[:_REFUSALS_NAMED_MAX])
+        # "The originator of the report MUST be permitted its copy of an override": it is told whatever the rules say.
+        told = 0 if overridden is None else self.community.bit(overridden.originator)
         decisions: list[PortionDecision] = []
         refusals: list[Refusal] = []
         covered = 0
         for portion in received.portions:
             label = portion.disclosure.label
             mask = audience_mask(label, originator=originator, at_ms=now_ms, community=self.community)
+            # An override that nobody may make has no audience but its invoker, and then its notice goes nowhere either.
+            mask |= told if mask & ~self.community.bit(originator) else 0
             bit = 1 << portion.place
             covered |= bit
             named = [group for bits, group in groups.items() if bits & bit]
@@ -240,6 +255,22 @@ class RouterCore:
             msg = "a wrap names a place that is not disclosed"
             raise RemoteError(Code.DISCLOSURE, msg)
         return tuple(decisions)
+
+    def still_permits(self, labels: Mapping[int, Label], wrap: Wrap, *, originator: str, now_ms: int) -> bool:
+        """Tell whether a reader may have all that a wrap of an admitted message gives it, by the version in force."""
+        reader, author = self.community.bit(wrap.to), self.community.bit(originator)
+        if ~self.community.active(now_ms) & (reader | author):
+            # Of an agency whose key ran out since, what was accepted in time stays accepted; a status has its own way.
+            return True
+        return all(
+            audience_mask(
+                # An embargo that was over once is no matter of the version, wherever the clock stands by now.
+                label, originator=originator, at_ms=max(now_ms, label.not_before or 0), community=self.community
+            )
+            & reader
+            for place, label in labels.items()
+            if wrap.bits >> place & 1
+        )  # fmt: skip
 
     def _group_readers(self, received: Received, *, now_ms: int) -> dict[int, "_Group"]:
         """Put readers of the same portions together: policy is asked for each portion and group, not each reader."""
@@ -276,7 +307,8 @@ class RouterCore:
                     )
                     if len(self._rules) >= _RULES_KEPT:
                         self._rules.clear()
-                    rule = self._rules[asked] = verdict.rule
+                    # A reader that no rule permits and that is permitted all the same is an originator that is told.
+                    rule = self._rules[asked] = verdict.rule if verdict.permit else NOTICE_RULE
                 rules.append(rule)
         return tuple(dict.fromkeys(rules))
 
@@ -344,6 +376,9 @@ def _check_workflow_topic(received: Received) -> None:
         if topic != own and (own is not None or topic.startswith(WORKFLOW_PREFIX)):
             msg = f"a {received.header.kind} with the topic {topic}"
             raise RemoteError(Code.REFERENCE, msg)
+    if topic_is_misused(received.header.kind, (portion.disclosure.label.topic for portion in received.portions)):
+        msg = f"a {received.header.kind} whose topic is that of another kind of message"
+        raise RemoteError(Code.REFERENCE, msg)
 
 
 def _check_recall(received: Received, past: frozenset[str]) -> None:

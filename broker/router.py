@@ -13,6 +13,7 @@ from broker.attachments import Attachments
 from broker.audit.witnesses import Witnesses
 from broker.core import RouterCore
 from broker.feeds import Feed
+from broker.leavers import forbidden_rows
 from broker.quota import QuotaLimits, Throttled
 from broker.state import Admitted, Refused, Repeated
 from broker.store import Store, Waiting, read_wrap
@@ -446,6 +447,16 @@ class Router:
                 self._queued = self._store.queues()
             if agency.status != "active":
                 outcome.closes.append(agency.agency)
+        self._cancel_forbidden(now_ms=now_ms)
         for reader, feed in sorted(self._feeds.items()):
             if feed.connected and reader not in outcome.closes:
                 outcome.send(reader, BundleMessage("bundle", arrival.signed))
+
+    def _cancel_forbidden(self, *, now_ms: int) -> None:
+        """Take back what is queued for readers who may not have it by the new version, with a leaf for each."""
+        linked = {reader for reader, feed in self._feeds.items() if feed.connected}
+        forbidden = [*forbidden_rows(self._store, self._core, linked=linked, now_ms=now_ms)]
+        for number in forbidden:
+            self._store.cancel_row(number, at=now_ms)
+        if forbidden:
+            self._queued = self._store.queues()

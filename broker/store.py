@@ -20,9 +20,10 @@ from broker.state import Admitted, KnownMessage, Refused
 from schemas.codec import pack, read_shape, unpack
 from schemas.envelope import Wrap
 from schemas.frames import VerdictMessage
-from schemas.label import PRECEDENCE_RANK
+from schemas.label import PRECEDENCE_RANK, Label
 from schemas.limits import ENVELOPE_BYTES_MAX
 from sealing.keys import SignPair
+from sealing.portions import read_disclosure
 from transport.disk import Database, open_database, tables_of
 
 APPLICATION_ID: Final = 0x53575231  # "SWR1"
@@ -64,6 +65,18 @@ class Waiting(NamedTuple):
     precedence: int
     wrap: bytes
     dseq: int | None
+
+
+class QueuedRow(NamedTuple):
+    """A queue row with what is known of its message; ``is_numbered`` once it has been sent."""
+
+    number: int
+    reader: str
+    is_numbered: bool
+    wrap: bytes
+    hid: bytes
+    originator: str
+    kind: str
 
 
 class RecordRow(NamedTuple):
@@ -235,6 +248,10 @@ class Store:
             ("decided", admitted.hid, author, pack((decision.place, decision.label, decision.permitted)))
             for decision in admitted.decisions
         ]
+        if admitted.overridden is not None:
+            of, whose, authority = admitted.overridden
+            readers = tuple(sorted(row.wrap.to for row in admitted.rows))
+            rows.append(("overridden", of, whose, pack((admitted.hid, author, authority, readers))))
         self.write_records(rows, at=at)
         if self.log is not None:
             self.log.append([*leaves_of_admission(admitted, at=at)], at=at)
@@ -273,11 +290,15 @@ class Store:
         query = "release IN (SELECT release.number FROM release JOIN message USING (hid) WHERE originator = ?)"
         return mine + self._cancel(query, agency, at=at)
 
+    def cancel_row(self, number: int, *, at: int) -> None:
+        """Cancel one row of the queue."""
+        self._cancel("queue.number = ?", number, at=at)
+
     def _cancel(self, where: str, value: object, *, at: int) -> int:
         # A row that has its number is emptied, not removed: numbers have no gaps, or a loss would not show. One that is
         # empty already was cancelled before.
         where = f"wrap != x'' AND {where}"
-        query = f"SELECT reader, hid FROM queue JOIN release ON release.number = queue.release WHERE {where}"  # noqa: S608 - the clause is one of three constants above
+        query = f"SELECT reader, hid FROM queue JOIN release ON release.number = queue.release WHERE {where}"  # noqa: S608 - the clause is one of four constants above
         rows = self._sql.execute(query, (value,)).fetchall()
         self._sql.execute(f"UPDATE queue SET wrap = x'' WHERE {where} AND dseq NOTNULL", (value,))  # noqa: S608 - the same constants
         self._sql.execute(f"DELETE FROM queue WHERE {where} AND dseq ISNULL", (value,))  # noqa: S608 - the same constants
@@ -289,6 +310,22 @@ class Store:
     def queue(self, rows: list[Waiting]) -> None:
         """Keep queue rows, with their delivery numbers where they have one."""
         self._sql.executemany("INSERT INTO queue VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def queued(self) -> list[QueuedRow]:
+        """Return every row of every queue that was not cancelled, in order."""
+        return [
+            QueuedRow(number, reader, bool(is_numbered), *rest)
+            for number, reader, is_numbered, *rest in self._sql.execute(
+                "SELECT queue.number, reader, dseq NOTNULL, wrap, hid, originator, kind FROM queue"
+                " JOIN release ON release.number = queue.release JOIN message USING (hid)"
+                " WHERE wrap != x'' ORDER BY queue.number"
+            )
+        ]
+
+    def labels(self, hid: bytes) -> dict[int, Label]:
+        """Return the labels of an admitted message's portions, by place."""
+        rows = self._sql.execute("SELECT place, disclosure FROM portion WHERE hid = ? ORDER BY place", (hid,))
+        return {place: read_disclosure(disclosure).label for place, disclosure in rows}
 
     def next_waiting(self, reader: str, *, limit: int) -> list[Waiting]:
         """Return the rows of a reader that have no number yet, highest precedence first, then oldest."""

@@ -113,14 +113,54 @@ def test_h18_who_has_left_gets_nothing_new_and_no_old_report_either(router: Smal
     assert 0 == router.queued("bravo")
 
 
-def test_h18_what_was_accepted_for_a_member_that_then_left_is_still_delivered(router: SmallRouter) -> None:
-    """It was decided while it was one; leaving stops what is new."""
+def test_h18_what_is_queued_for_a_member_that_leaves_is_cancelled_with_a_leaf(router: SmallRouter) -> None:
+    """What has not gone out is new to it; what it may have by other rules stays, and so does what is others'."""
+    change(router, joins("SGP"), joins("IDN"))
+    router.report("of the pool", "bravo", "charlie", label=POOL)
+    router.report("of everybody", "bravo")
+    change(router, leaves("SGP"))
+
+    assert ["bravo"] == [row.agency for row in router.records("cancelled")]
+    assert router.store.log is not None
+    found = [read_statement(row.statement) for row in router.store.log.rows()]
+    assert ["bravo"] == [leaf.reader for leaf in found if isinstance(leaf, CancelledLeaf)]
+    assert (1, 1) == (router.queued("bravo"), router.queued("charlie"))
+    assert [1] == numbers(router.hello("bravo"))
+
+
+def test_h18_a_member_that_leaves_still_hears_of_the_recall_of_what_it_had(router: SmallRouter) -> None:
+    change(router, joins("SGP"))
+    message, _ = router.report("past", "bravo", label=POOL)
+    router.hello("bravo")
+    router.ack("bravo", 1)
+    router.leave("bravo")
+    router.send(sealed(name="recall", kind="recall", ref=message.hid, labels=(), readers=(("bravo", ()),))[1])
+    change(router, leaves("SGP"))
+
+    assert [] == router.records("cancelled")
+    assert [2] == numbers(router.hello("bravo", dseq=1))
+
+
+def test_h18_what_is_on_its_way_to_a_member_as_it_leaves_is_not_called_cancelled(router: SmallRouter) -> None:
+    """It went out while its reader was a member, and nothing can stop it; the record says what happened."""
+    change(router, joins("SGP"))
+    router.hello("bravo")
+    router.report("under way", "bravo", label=POOL)
+    change(router, leaves("SGP"))
+    router.ack("bravo", 1)
+
+    assert [] == router.records("cancelled")
+    assert ["bravo"] == [row.agency for row in router.records("delivered")]
+
+
+def test_h18_whoever_leaves_and_comes_back_is_not_given_what_was_cancelled(router: SmallRouter) -> None:
+    """Coming back is joining, and joining gives no past traffic."""
     change(router, joins("SGP"))
     router.report("before", "bravo", label=POOL)
     change(router, leaves("SGP"))
+    change(router, joins("SGP"))
 
-    assert [1] == numbers(router.hello("bravo"))
-    assert [] == router.records("cancelled")
+    assert [] == numbers(router.hello("bravo"))
 
 
 @pytest.mark.parametrize("step", ["suspend", "revoke"])
