@@ -121,8 +121,8 @@ class NodeActs:
         await self._lookups.find(sorted(readers))
         return await self._send(lambda: self._outgoing.release_again(hid, readers, why, self._moment()))
 
-    async def grantable(self, hid: bytes, reader: str) -> int:
-        """Return the portions of a message of ours that a reader may have by policy and was not given yet, as bits."""
+    async def grantable(self, hid: bytes, reader: str) -> tuple[int, int]:
+        """Return the portions of a message of ours that a reader may have by policy, as bits, and those not given yet."""
         return await self._turns.run(lambda: self._outgoing.grantable(hid, reader, self._moment()))
 
     async def recall(self, hid: bytes, why: Why) -> Released:

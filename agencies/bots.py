@@ -84,6 +84,7 @@ class StandingOrder:
         cosigners: For ``joint``: who is to co-sign.
         needs: For ``joint``: how many of them have to; None is all.
         withdraws: For ``withdraw``: the order whose co-signature is taken back.
+        conceals: For a refusal: the asker is told that there is no such report, and nothing else.
     """
 
     order: str
@@ -109,6 +110,7 @@ class StandingOrder:
     cosigners: tuple[str, ...] = ()
     needs: int | None = None
     withdraws: str | None = None
+    conceals: bool = False
     question: str = ""
     about: tuple[Identifier, ...] = ()
     step: CoordAct | None = None

@@ -181,13 +181,16 @@ class Outgoing:
             )
         return Released(hid=hid, audience=bits, left_out=left_out, due_ms=due_ms)
 
-    def grantable(self, hid: bytes, reader: str, moment: Moment) -> int:
-        """Return the portions of a message of ours that a reader may have by policy and was not given yet, as bits."""
+    def grantable(self, hid: bytes, reader: str, moment: Moment) -> tuple[int, int]:
+        """Return the portions of a message of ours that a reader may have by policy, as bits, and those not given yet.
+
+        The first are what it can be consented to that another hands on; the second what a release would bring.
+        """
         sealed = self._store.sealed(hid)
         if sealed is None:
-            return 0
-        found = self._audience_again(sealed, (reader,), moment)
-        return sealed.bits(found.readers.get(reader, ())) & ~self._store.offered_to(hid).get(reader, 0)
+            return 0, 0
+        permitted = sealed.bits(self._audience_again(sealed, (reader,), moment).readers.get(reader, ()))
+        return permitted, permitted & ~self._store.offered_to(hid).get(reader, 0)
 
     def _audience_again(self, sealed: SealedMessage, to: tuple[str, ...], moment: Moment) -> Audience:
         # "Derived products inherit all parents" (H2), however late they are released and to whom.

@@ -87,6 +87,7 @@ def _order(pack: Pack, order: Order) -> StandingOrder:
         cosigners=order.cosigners,
         needs=order.needs,
         withdraws=order.withdraws,
+        conceals=order.conceals,
     )
 
 

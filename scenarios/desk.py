@@ -8,10 +8,10 @@ from dataclasses import replace
 from functools import partial
 from typing import assert_never
 
-from agencies.bots import Bot, PlannedAct, StandingOrder
+from agencies.bots import Bot, PlannedAct
 from agencies.conditions import Outcome, Sighting, TriggerWord
 from agencies.consent_arrivals import workflow_fields
-from agencies.drafts import Draft, Why, WorkflowDraft
+from agencies.drafts import Draft, Why
 from agencies.incoming import Arrival
 from agencies.joint_writing import write_joint
 from agencies.node import Node
@@ -19,13 +19,14 @@ from agencies.notices import Notice
 from agencies.outgoing import Released
 from agencies.writing import Source, Written, write_product, write_report
 from scenarios.clock import ExerciseClock
+from scenarios.desk_consent import DeskConsent
 from scenarios.desk_joint import DeskJoint
 from scenarios.desk_questions import QuestionDesk
 from scenarios.desk_recalls import DeskRecalls
 from schemas.envelope import Kind
 from schemas.errors import SealError
 from schemas.report import Portion, PortionContent
-from schemas.workflow import CoordAct, DecisionContent, DeconflictAsk, RequestContent
+from schemas.workflow import CoordAct, DecisionContent, DeconflictAsk
 
 _CAUSE_MESSAGE = {
     "report_received", "correction_received", "request_received", "decision_received", "answer_received",
@@ -61,7 +62,7 @@ class Desk:
         self._in_play = in_play
         self._material: dict[str, tuple[Portion, ...]] = {}
         self._released: dict[str, bytes] = {}  # what each standing order sent
-        self._requests: dict[str, Arrival] = {}
+        self._consent = DeskConsent(node=node, clock=clock, sent=self._went)
         self._questions = QuestionDesk(node=node, clock=clock)
         self._recalls = DeskRecalls(node=node, bot=bot, clock=clock, in_play=in_play)
         self._joint = DeskJoint(node=node, clock=clock, in_play=in_play, sent=self._went)
@@ -108,7 +109,7 @@ class Desk:
         )
         self._noticed(sighting)
         if word == "request_received":
-            self._requests[arrival.hid.hex()] = arrival
+            self._consent.take(arrival)
         self._clock.at(self._clock.now_ms() + self._bot.reading_ms(), lambda: self._open(arrival, sighting))
 
     def told(self, notice: Notice) -> None:
@@ -302,59 +303,11 @@ class Desk:
     async def _act_on_consent(self, planned: PlannedAct, why: Why) -> None:
         match planned.order.do:
             case "request":
-                await self._request(planned, why)
+                await self._consent.request(planned.order, why)
             case "decide":
-                await self._decide(planned, why)
+                await self._consent.decide(planned, self._released, why)
             case _:
                 await self._recalls.act(planned, self._released, why)
-
-    async def _request(self, planned: PlannedAct, why: Why) -> None:
-        order = planned.order
-        now_ms = self._clock.now_ms()
-        answer_by = now_ms + order.answer_within_ms
-        until = None if order.wanted_for_ms is None else now_ms + order.wanted_for_ms
-        reader = order.reader or self.agency
-        for originator in order.to:
-            content = RequestContent("EXERCISE", reader, 0, order.subject, order.why, answer_by, until)
-            draft = WorkflowDraft(kind="request", content=content, to=originator, ref=None, why=why)
-            await self._node.send_workflow(
-                draft, originator=originator, subject=order.subject, reader=reader, answer_by_ms=answer_by
-            )
-
-    async def _decide(self, planned: PlannedAct, why: Why) -> None:
-        order = planned.order
-        for cause in self._messages(planned):
-            request = self._requests.get(cause.cause)
-            asked = request.contents[0][1] if request is not None else None
-            if request is None or not isinstance(asked, RequestContent) or order.outcome is None:
-                continue
-            granted = self._released.get(order.grants or "") if order.outcome == "grant" else None
-            content = DecisionContent(
-                *("EXERCISE", asked.reader, order.outcome),
-                asked.bits if granted is None else await self._node.grantable(granted, asked.reader),
-                *(order.conditions, order.why),
-                expires=None if granted is None else self._grant_ends(order, asked),
-                granted=granted,
-            )
-            noted = {
-                "reader": asked.reader,
-                "outcome": order.outcome,
-                "reason": order.why,
-                "conditions": order.conditions,
-                "subject": asked.subject,
-            } | ({} if content.expires is None else {"expires_ms": content.expires})
-            draft = WorkflowDraft(kind="decision", content=content, to=request.originator, ref=request.hid, why=why)
-            await self._node.send_workflow(draft, **noted)
-            if content.expires is not None and asked.reader != request.originator:
-                # The end of the grant binds its reader's node, so that has to know of it too.
-                await self._node.send_workflow(replace(draft, to=asked.reader, ref=None), copy=True, **noted)
-            if granted is not None:
-                self._sent(planned, await self._node.release_again(granted, {asked.reader: 0}, why))
-
-    def _grant_ends(self, order: StandingOrder, asked: RequestContent) -> int | None:
-        """Return when a grant ends, Unix ms: when the order says, and no later than it was wanted."""
-        lasts = None if order.expires_after_ms is None else self._clock.now_ms() + order.expires_after_ms
-        return min((at for at in (lasts, asked.until) if at is not None), default=None)
 
     def _sighting(  # noqa: PLR0917 - private, and called by name but for the first two
         self,

@@ -246,6 +246,7 @@ class Order:
     cosigners: tuple[str, ...] = ()
     needs: int | None = None
     withdraws: str | None = None
+    conceals: bool = False  # for ``decide``: a refusal says no more than that there is no such report (H15)
     question: str = ""  # for ``ask``, and what ``coordinate`` says beside the subject
     about: tuple[tuple[str, str], ...] = ()  # for ``deconflict``: kind and value of what the other may hold too
     step: CoordAct | None = None  # for ``coordinate``

@@ -36,6 +36,7 @@ _FIELDS_OF_ACT: Final[dict[str, tuple[ActWord, ...]]] = {
     "conditions": ("decide",),
     "grants": ("decide",),
     "expires_after": ("decide",),
+    "conceals": ("decide",),
     "reader": ("request",),
     "wanted_for": ("request",),
     "recalls": ("recall",),
@@ -152,6 +153,10 @@ def _read_order(
     subject, conditions, why = fields.text("subject"), fields.text("conditions"), fields.text("why")
     title, after = fields.text("title"), fields.read("after", read_span, None)
     once = fields.read("once", read_yes_or_no, True)
+    conceals = fields.read("conceals", read_yes_or_no, False)
+    if conceals and outcome == "grant":
+        remedy = "write outcome: refuse, or take conceals away"
+        fields.problems.add(fields.mark_of("conceals"), "idle-field", f"{fields.what} grants what it conceals", remedy)
     answer_within_ms = fields.read("answer_within", read_duration_ms, None)
     expires_after_ms = fields.read("expires_after", read_duration_ms, None)
     wanted_for_ms = fields.read("wanted_for", read_duration_ms, None)
@@ -168,7 +173,7 @@ def _read_order(
         label=None if label_name is None else labels[label_name], title=title or None, keep=keep, corrects=corrects,
         subject=subject, outcome="grant" if outcome == "grant" else "refuse" if outcome == "refuse" else None,
         conditions=conditions, grants=grants, after=after, why=why, once=once, answer_within_ms=answer_within_ms,
-        expires_after_ms=expires_after_ms, reader=reader, wanted_for_ms=wanted_for_ms, recalls=recalls,
+        conceals=conceals, expires_after_ms=expires_after_ms, reader=reader, wanted_for_ms=wanted_for_ms, recalls=recalls,
         cosigners=joint.cosigners, needs=joint.needs, withdraws=joint.withdraws,
         question=question, about=about, step=step,
     )  # fmt: skip

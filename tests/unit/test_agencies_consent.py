@@ -130,7 +130,7 @@ async def given_by_grant(region: SmallRegion) -> bytes:
     (first, second) = sorted(await region.nodes["charlie"].portions(hid), key=lambda item: item.content.title)  # type: ignore[union-attr]
     await alpha.release_again(hid, {"bravo": 1 << first.place}, WHY)
     await region.settle()
-    bits = await alpha.grantable(hid, "bravo")
+    _, bits = await alpha.grantable(hid, "bravo")
     assert 1 << second.place == bits
     await grant(region, hid, bits)
     await alpha.release_again(hid, {"bravo": bits}, WHY)
@@ -190,7 +190,7 @@ async def test_what_comes_by_a_grant_that_is_over_never_reaches_the_desk(tmp_pat
         alpha = region.nodes["alpha"]
         hid = hid_of(await alpha.release(draft("late", "charlie")))
         await region.settle()
-        bits = await alpha.grantable(hid, "bravo")
+        _, bits = await alpha.grantable(hid, "bravo")
         await grant(region, hid, bits)
         await region.settle()
         region.set_clock(GRANT_ENDS)

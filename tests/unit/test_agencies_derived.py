@@ -137,7 +137,7 @@ async def test_h2_a_product_released_later_to_others_needs_consent_for_them_too(
         again = await bravo.release_again(product, {"golf": 0}, WHY)
 
         assert (None, {"golf": "NTK-ORCON"}) == (again.hid, again.left_out)
-        assert 0 == await bravo.grantable(product, "golf")
+        assert (0, 0) == await bravo.grantable(product, "golf")
         assert ["golf"] == [name for entry in denied(region, "bravo") for name in entry.fields["agencies"]]
 
 
