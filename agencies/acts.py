@@ -73,7 +73,7 @@ class NodeActs:
         self._outgoing = Outgoing(core=core, store=store, entropy=entropy, receipt_due_ms=receipt_due_ms)
         self._watch = ReceiptWatch(core=core, store=store)
         self._consent = ConsentWatch(store=store)
-        self._questions = Questions(store=store)
+        self._questions = Questions(core=core, store=store)
         self._entropy = entropy
         self._incoming = Incoming(core=core, store=store, root=root)
         self._on_notice = on_notice

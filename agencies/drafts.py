@@ -88,6 +88,7 @@ class WorkflowDraft:
 
     Of an ask for deconfliction, the sender's record alone holds the rest: what it is about, when the answer is due,
     and the secret that the reply is read with.
+    ``affected`` names the states that a coordination about help is for; its label bears them.
     """
 
     kind: Kind
@@ -109,8 +110,51 @@ class WorkflowDraft:
     kept: bytes | None = None
 
 
-def workflow_label(kind: Kind, *, lowest_level: str) -> Label:
+    affected: tuple[str, ...] = ()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverrideTerms:
+    """What a standing order lets a desk tell under a life-safety authority; degrees in millionths."""
+
+    authority: str
+    office: str
+    danger: Danger
+    latitude_micro: int
+    longitude_micro: int
+    radius_m: int
+    line: tuple[Passage, ...]
+    affected: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverrideDraft:
+    """Position and danger of a report of somebody else's, for those who can help.
+
+    Attributes:
+        ref: The report.
+        authority: The mechanism of the bundle under which it is done, ``life-safety.…``.
+        content: What is told.
+        to: Who is meant; empty means everybody whom the rules name for that authority. The originator is always told.
+        affected: The states concerned; sorted.
+        why: For the node's own record.
+        lifetime_ms: From sealing to expiry.
+    """
+
+    ref: bytes
+    authority: str
+    content: OverrideContent
+    to: tuple[str, ...]
+    affected: tuple[str, ...]
+    why: Why
+    lifetime_ms: int = 24 * 3_600_000  # a day: a position is old by then
+
+    @property
+    def kind(self) -> Kind:
+        """What is sealed."""
+        return "override"
+
+
+def workflow_label(kind: Kind, *, lowest_level: str, affected: tuple[str, ...] = ()) -> Label:
     """Return the label of a workflow message, at the lowest level; policy for reports must not stop a receipt."""
     precedence: Precedence = "ROUTINE" if kind == "receipt" else "PRIORITY"
     tlp: Tlp = "GREEN" if kind == "receipt" else "AMBER"
-    return Label(tlp, lowest_level, WORKFLOW_TOPICS[kind], precedence=precedence)
+    return Label(tlp, lowest_level, WORKFLOW_TOPICS[kind], affected=affected, precedence=precedence)

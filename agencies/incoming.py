@@ -97,7 +97,7 @@ class Incoming:
         self._store = store
         self._root = root
         self._watch = ReceiptWatch(core=core, store=store)
-        self._questions = Questions(store=store)
+        self._questions = Questions(core=core, store=store)
         self._joint = JointIntake(core=core, store=store)
         self._tails = TailWatch(core=core, store=store)
         self._resuming = False
@@ -294,9 +294,12 @@ class Incoming:
         hid, kind, originator, ref = arrival.hid, arrival.kind, arrival.originator, arrival.ref
         bits = sum(1 << place for place, _ in arrival.contents)
         contents = tuple(content for _, content in arrival.contents)
+        places = [place for place, _ in arrival.contents]
+        affected = tuple(sorted({state for place in places for state in labels[place].affected}))
         try:
             outcome = self._questions.arrived(
-                Incomer(hid=hid, kind=kind, originator=originator, ref=ref, contents=contents), moment
+                Incomer(hid=hid, kind=kind, originator=originator, ref=ref, contents=contents, affected=affected),
+                moment,
             )
         except RemoteError as error:
             self._reject(pack((hid, kind, bits)), moment, hid=hid, code=error.code, stage=error.stage)

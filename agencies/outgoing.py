@@ -323,7 +323,7 @@ class Outgoing:
         return sent
 
     def _send_workflow(self, draft: WorkflowDraft, moment: Moment) -> Released:
-        label = workflow_label(draft.kind, lowest_level=self._core.lowest_level)
+        label = workflow_label(draft.kind, lowest_level=self._core.lowest_level, affected=draft.affected)
         sealed = self._seal([(label, pack(draft.content))], draft, moment)
         due_ms = self._put_out(sealed, {draft.to: sealed.bits([0])}, moment, with_blobs=True)
         return Released(hid=sealed.hid, audience={draft.to: sealed.bits([0])}, left_out={}, due_ms=due_ms)

@@ -9,12 +9,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, assert_never
 
+from agencies.core import NodeCore
 from agencies.deconflict import count_hits
 from agencies.drafts import Draft, WorkflowDraft
 from agencies.notices import Notice
 from agencies.outgoing import Moment
 from agencies.question_table import Question, QuestionState
 from agencies.store import NodeStore
+from policy.affected import speaks_for
 from schemas.errors import Code, RemoteError, SealError
 from schemas.limits import DECONFLICT_ASKS_MAX, DECONFLICT_ASKS_MS
 from schemas.workflow import CoordAct, CoordContent, DeconflictAsk, DeconflictReply, RfiContent
@@ -32,16 +34,19 @@ class Incomer:
     originator: str
     ref: bytes | None
     contents: tuple[Content, ...]
+    affected: tuple[str, ...] = ()  # the states that its labels name
 
 
 class Questions:
     """Keeps what is asked between this agency and others.
 
     Args:
+        core: Whose node it is, and by whose rules.
         store: The node's database.
     """
 
-    def __init__(self, *, store: NodeStore) -> None:
+    def __init__(self, *, core: NodeCore, store: NodeStore) -> None:
+        self._core = core
         self._store = store
 
     def released(self, draft: Draft, hid: bytes, readers: Iterable[str], moment: Moment) -> None:
@@ -64,8 +69,14 @@ class Questions:
         """Note a step of a coordination or deconfliction that was sent; inside its transaction.
 
         Raises:
-            SealError: If it answers what is not open.
+            SealError: If it answers what is not open, or is about help that nobody of an affected state has asked for.
         """
+        asked = self._find(draft.ref, draft.to)
+        # "A node MUST NOT send a coordination that names affected states … unless it refers to one" of such a state.
+        asker = (draft.to,) if asked is not None and not asked.mine and asked.kind == "task" else ()
+        if not speaks_for(draft.affected, (self._core.agency, *asker), self._core.community):
+            msg = f"nobody of {', '.join(draft.affected)} has asked {self._core.agency} for help by what this answers"
+            raise SealError(msg, remedy="hold it until the affected state asks, and answer that")
         match draft.content:
             case CoordContent(act="task" | "offer") as content:
                 self._open(_opened(content, hid, draft.to, moment, mine=True), moment)
@@ -92,11 +103,19 @@ class Questions:
 
         Raises:
             RemoteError: REFERENCE if it answers what was not asked of its sender, QUOTA if it asks for hits too often,
-                CONTENT if a reply is not well made.
+                CONTENT if a reply is not well made, AUDIENCE if it offers help that nobody has asked for.
         """
         if incomer.kind not in {"rfi", "answer", "coord"}:
             return None
         content = incomer.contents[0]
+        own = self._find(incomer.ref, incomer.originator)
+        asker = (self._core.agency,) if own is not None and own.mine and own.kind == "task" else ()
+        # "A node MUST refuse with `AUDIENCE` a coordination that a router would have to refuse so."
+        if incomer.kind == "coord" and not speaks_for(
+            incomer.affected, (incomer.originator, *asker), self._core.community
+        ):
+            msg = f"{incomer.originator} coordinates help that {', '.join(incomer.affected)} has not asked for"
+            raise RemoteError(Code.AUDIENCE, msg)
         state: QuestionState
         match content:
             case RfiContent() | DeconflictAsk() | CoordContent(act="task" | "offer"):

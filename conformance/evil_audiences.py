@@ -42,6 +42,13 @@ def _policy_rows() -> tuple[Row, ...]:
          to("bravo", exclude=("SGP",))),
         ("over_wide_by_mechanism", Code.AUDIENCE, "NTK-024", "The reader is no member of the agreement.", wide,
          "OverWide", to("bravo", mechanisms=("our-eyes",))),
+        ("over_wide_by_reciprocity", Code.AUDIENCE, "NTK-057", "The reader's contribution counts no more.", wide,
+         "OverWide", to("bravo", mechanisms=("sea-pool",))),
+        ("figures_by_the_unaffected", Code.AUDIENCE, "NTK-058", "A rule keeps a topic to the affected state.",
+         "an estimate would go about as the official figure", "OverWide",
+         to("bravo", topic="toc.losses", affected=("SGP",))),
+        ("figures_of_nobody", Code.AUDIENCE, "NTK-058", "A label of that topic that names nobody as affected.",
+         "what is not said would lift what is forbidden", "OverWide", to("bravo", topic="toc.losses")),
         ("over_wide_by_caveat", Code.AUDIENCE, "NTK-026", "NATONLY, to another state.", wide, "OverWide",
          to("bravo", caveats=("NATONLY",))),
         ("over_wide_by_red", Code.AUDIENCE, "NTK-036", "RED, to a reader that is not named.", wide, "OverWide",
@@ -102,6 +109,24 @@ def _with_decoy_bit(bits: int) -> int:
 
 
 enter_rows(L3, _policy_rows(), op="route", base="plain")
+
+
+@L3.accepts(
+    "route", "NTK-057", base="plain", mutation="for contributors to a pool, one of whom reads it", why="control"
+)
+def to_a_contributor() -> Made:
+    """A portion for a pool, to a reciprocal member whose contribution still counts."""
+    return plan(labels=(world.LABEL._replace(mechanisms=("sea-pool",)),), readers=(("charlie", (0,)),))()
+
+
+@L3.accepts(
+    "route", "NTK-058", base="plain", mutation="of a topic that only the affected state may write", why="control"
+)
+def figures_by_the_affected_state() -> Made:
+    """The affected state's own figures."""
+    label = world.LABEL._replace(topic="toc.losses", affected=("MYS",))
+    return plan(labels=(label,), readers=(("bravo", (0,)),))()
+
 
 # L4: after other messages.
 

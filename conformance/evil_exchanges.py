@@ -11,6 +11,7 @@ from schemas.workflow import CoordContent, RfiContent
 _COORD = world.LABEL._replace(topic="workflow.coord")
 _RFI = pack(RfiContent("EXERCISE", "the boat", "Where is it bound?", "a boarding", world.NOW + world.DAY_MS))
 _TASK = pack(CoordContent("EXERCISE", "task", "board the boat", "", None))
+_OFFER = pack(CoordContent("EXERCISE", "offer", "two ships", "", None))
 _ACCEPT = pack(CoordContent("EXERCISE", "accept", "board the boat", "", None))
 _POINT = bytes.fromhex("5866666666666666666666666666666666666666666666666666666666666666")  # the base point
 _ASK = ("EXERCISE", "ask", (_POINT,) * 16)
@@ -51,6 +52,55 @@ def answer_to_the_asker() -> Made:
 def step_of_a_coordination() -> Made:
     """Bravo accepts what alpha asked of it."""
     return _step()
+
+
+def _help(by: str, reader: str, affected: str, *, ref: bytes | None = None) -> bytes:
+    """Let an agency offer help to another, for the states that are named."""
+    label = _COORD._replace(affected=(affected,))
+    fields = {"name": f"help by {by}", "kind": "coord", "by": (by,), "ref": ref, "labels": (label,)}
+    return envelope(**fields, contents=(_OFFER,), readers=((reader, (0,)),))
+
+
+def _help_asked() -> tuple[bytes, tuple[str, bytes]]:
+    """Alpha, of the affected state, asks bravo for help; returns the message's id and what was sent."""
+    label = _COORD._replace(affected=("MYS",))
+    fields: dict[str, Any] = {"labels": (label,), "contents": (_TASK,), "readers": (("bravo", (0,)),)}
+    message, made = sealed(name="help", kind="coord", **fields)
+    return message.hid, ("alpha", made)
+
+
+@L4.accepts("route", "CRD-016", why="control")
+def offer_of_help_that_was_asked_for() -> Made:
+    """Bravo answers what the affected state asked of it."""
+    hid, asked = _help_asked()
+    return route(_help("bravo", "alpha", "MYS", ref=hid), sender="bravo", earlier=(asked,))
+
+
+def _help_for_another_state() -> Made:
+    hid, asked = _help_asked()
+    return route(_help("bravo", "alpha", "IDN", ref=hid), sender="bravo", earlier=(asked,))
+
+
+def _help_about_a_report() -> Made:
+    report, made = sealed(name="a report", labels=(world.LABEL,), readers=(("bravo", (0,)),))
+    return route(_help("bravo", "alpha", "MYS", ref=report.hid), sender="bravo", earlier=(("alpha", made),))
+
+
+def _help_rows() -> tuple[Row, ...]:
+    early = "offers nobody has asked for take the affected state's control away"
+    return (
+        ("offer_of_help_before_it_is_asked_for", Code.AUDIENCE, "CRD-016", "Bravo offers help to a state unasked.",
+         early, None, lambda: route(_help("bravo", "alpha", "MYS"), sender="bravo")),
+        ("help_asked_for_another_state", Code.AUDIENCE, "CRD-016", "Alpha asks for help for Indonesia.", early, None,
+         lambda: route(_help("alpha", "bravo", "IDN"))),
+        ("offer_for_another_state_than_asked", Code.AUDIENCE, "CRD-016", "An offer for a state that has not asked.",
+         early, None, _help_for_another_state),
+        ("offer_of_help_about_a_report", Code.AUDIENCE, "CRD-016", "An offer that refers to a report.",
+         "news of a disaster is no call for help", None, _help_about_a_report),
+    )  # fmt: skip
+
+
+enter_rows(L4, _help_rows(), op="route", base="offer_of_help_that_was_asked_for")
 
 
 def _router_rows() -> tuple[Row, ...]:

@@ -134,6 +134,14 @@ RULES: Final = (
     Rule("N1", "permit", (Predicate("topic", ("toc.*",)), Predicate("role", ("mar",)))),
     Rule("N3", "permit", (Predicate("topic", ("workflow.*",)), Predicate("kind", ("member", "partner")))),
     Rule("N2", "forbid", (Predicate("kind", ("partner",)), Predicate("tlp", (">=AMBER+STRICT",)))),
+    Rule("N4", "forbid", (Predicate("topic", ("toc.losses",)), Predicate("originator", ("unaffected",)))),
+)
+# Both take part on reciprocal terms; what bravo contributed counts no more from now on.
+SEA_POOL: Final = (
+    Membership("IDN", "reciprocal", KEYS_FROM),
+    Membership("SGP", "reciprocal", KEYS_FROM),
+    Membership("charlie", "contributor", KEYS_FROM, NOW + DAY_MS),
+    Membership("bravo", "contributor", KEYS_FROM, NOW),
 )
 BUNDLE: Final = Bundle(
     v=1,
@@ -143,7 +151,10 @@ BUNDLE: Final = Bundle(
     levels=EXERCISE_LEVELS,
     compartments=("SEA-EYES",),
     groups=(Group("@region", ("IDN", "MYS", "SGP")),),
-    mechanisms=(Mechanism("our-eyes", "Our Eyes", (Membership("MYS", "member", KEYS_FROM),)),),
+    mechanisms=(
+        Mechanism("our-eyes", "Our Eyes", (Membership("MYS", "member", KEYS_FROM),)),
+        Mechanism("sea-pool", "Sea Pool", SEA_POOL),
+    ),
     agencies=AGENCIES,
     routers=(
         RouterKey(ROUTER, SignKey(sign_pair(ROUTER).public, KEYS_FROM, KEYS_UNTIL)),

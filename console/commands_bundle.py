@@ -12,6 +12,8 @@ _DATED: Final = "MECHANISM=WHO[@DATE]"
 _STEPS: Final = (
     ("join", _DATED, "make a state, agency or @group full member of a mechanism, from now on or from a date on"),
     ("observe", _DATED, "make it an observer, which attends and receives nothing by it"),
+    ("reciprocate", _DATED, "make it a member that reads for as long as it contributes"),
+    ("credit", "MECHANISM=WHO@DATE", "put a contribution on record, which counts until that date"),
     ("leave", _DATED, "end what it stands in"),
     ("chair", "WHO[@DATE]", "hand over the chair, which convenes and administers, and reads nothing by it"),
     ("suspend", "AGENCY", "nothing goes to it or comes from it, and what is queued is cancelled"),

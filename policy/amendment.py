@@ -12,9 +12,11 @@ from policy.consistency import CHAIR, check_bundle
 from schemas.bundle import Agency, Bundle, Mechanism, Membership, Standing, Status
 from schemas.errors import InputError
 
-Step = Literal["join", "observe", "leave", "chair", "suspend", "restore", "revoke", "clearance"]
+Step = Literal[
+    "join", "observe", "reciprocate", "credit", "leave", "chair", "suspend", "restore", "revoke", "clearance"
+]
 STEPS: Final[tuple[Step, ...]] = get_args(Step)
-OF_MECHANISMS: Final = frozenset[Step]({"join", "observe", "leave"})
+OF_MECHANISMS: Final = frozenset[Step]({"join", "observe", "reciprocate", "credit", "leave"})
 _CHAIR_TITLE: Final = "The chair: convenes and administers, and reads nothing by it"
 _STATUS: Final[dict[Step, Status]] = {"suspend": "suspended", "restore": "active", "revoke": "revoked"}
 
@@ -26,9 +28,10 @@ class Amendment:
     Attributes:
         step: What is done.
         who: To whom: a subject of a mechanism, else an agency.
-        mechanism: For ``join``, ``observe`` and ``leave``.
+        mechanism: For the steps ``OF_MECHANISMS``.
         level: For ``clearance``.
-        at_ms: For memberships, when it begins or ends, Unix ms; None: with the version.
+        at_ms: For memberships, when it begins or ends, Unix ms; None: with the version. A ``credit`` begins with the
+            version, and this is when it ends.
     """
 
     step: Step
@@ -40,22 +43,21 @@ class Amendment:
     @property
     def text(self) -> str:
         """The step in words."""
-        match self.step:
-            case "join":
-                return f"{self.who} joins {self.mechanism}"
-            case "observe":
-                return f"{self.who} observes {self.mechanism}"
-            case "leave":
-                return f"{self.who} leaves {self.mechanism}"
-            case "chair":
-                return f"{self.who} takes the chair"
-            case "clearance":
-                return f"{self.who} is cleared for {self.level}"
-            case "suspend" | "restore" | "revoke":
-                return f"{self.who} is {_DONE[self.step]}"
+        return f"{self.who} {_DONE[self.step].format(mechanism=self.mechanism, level=self.level)}"
 
 
-_DONE: Final[dict[Step, str]] = {"suspend": "suspended", "restore": "active again", "revoke": "revoked"}
+_DONE: Final[dict[Step, str]] = {
+    "join": "joins {mechanism}",
+    "observe": "observes {mechanism}",
+    "reciprocate": "joins {mechanism} on reciprocal terms",
+    "credit": "is on record as a contributor to {mechanism}",
+    "leave": "leaves {mechanism}",
+    "chair": "takes the chair",
+    "suspend": "is suspended",
+    "restore": "is active again",
+    "revoke": "is revoked",
+    "clearance": "is cleared for {level}",
+}
 
 
 def amend(bundle: Bundle, amendments: Iterable[Amendment], *, at_ms: int) -> Bundle:
@@ -125,9 +127,30 @@ def _stand(standing: Standing) -> Callable[[Bundle, Amendment, int], Bundle]:
         if any(_in_force(item, amendment.who, at_ms) and item.standing == standing for item in mechanism.memberships):
             _refuse(f"{amendment.who} is {standing} of {amendment.mechanism} already")
         added = Membership(amendment.who, standing, at_ms)
-        return _with(bundle, mechanism.mechanism, (*_ended(mechanism.memberships, amendment.who, at_ms), added))
+        # What it has contributed stays on record, on whatever terms it goes on.
+        credited = tuple(item for item in mechanism.memberships if item.standing == "contributor")
+        stood = tuple(item for item in mechanism.memberships if item.standing != "contributor")
+        return _with(bundle, mechanism.mechanism, (*_ended(stood, amendment.who, at_ms), *credited, added))
 
     return stand
+
+
+def _credit(bundle: Bundle, amendment: Amendment, issued: int) -> Bundle:
+    """Put on record that a subject has contributed: from now until the date named, beside what it stands in.
+
+    A contribution counts for a time and no longer, so a credit without an end is refused.
+    """
+    mechanism = _find(bundle, amendment.mechanism)
+    if amendment.at_ms is None or amendment.at_ms <= issued:
+        _refuse(f"{amendment.text} until no date to come", "say until when the contribution counts")
+    if any(
+        _in_force(item, amendment.who, issued) and item.standing == "contributor"
+        and (item.end is None or item.end >= amendment.at_ms)
+        for item in mechanism.memberships
+    ):  # fmt: skip
+        _refuse(f"{amendment.text} until then already")
+    added = Membership(amendment.who, "contributor", issued, amendment.at_ms)
+    return _with(bundle, mechanism.mechanism, (*mechanism.memberships, added))
 
 
 def _leave(bundle: Bundle, amendment: Amendment, issued: int) -> Bundle:
@@ -185,6 +208,8 @@ def _clearance(bundle: Bundle, amendment: Amendment, _issued: int) -> Bundle:
 _AMEND: Final[dict[Step, Callable[[Bundle, Amendment, int], Bundle]]] = {
     "join": _stand("member"),
     "observe": _stand("observer"),
+    "reciprocate": _stand("reciprocal"),
+    "credit": _credit,
     "leave": _leave,
     "chair": _chair,
     "suspend": _status,

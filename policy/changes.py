@@ -125,6 +125,23 @@ def _joined(refusal: _Refusal) -> Iterator[Draft]:
     yield from (refusal.join(mechanism) for mechanism in label.mechanisms)
 
 
+def _contributing(refusal: _Refusal) -> Iterator[Draft]:
+    """Draft that a contribution is on record, from now on."""
+    bundle, recipient = refusal.community.bundle, refusal.recipient.agency
+    for pool in refusal.reason.wanted:
+        credited = Membership(recipient, "contributor", refusal.enquiry.at_ms)
+        mechanisms = tuple(
+            each._replace(memberships=(*each.memberships, credited)) if each.mechanism == pool else each
+            for each in bundle.mechanisms
+        )
+        yield Draft(
+            subject="membership",
+            text=f"have {recipient} contribute to {pool}, and put that on record",
+            enquiry=refusal.enquiry,
+            bundle=bundle._replace(mechanisms=mechanisms),
+        )
+
+
 def _without_caveat(*names: str) -> Callable[[_Refusal], Iterator[Draft]]:
     return lambda refusal: refusal.drop_caveats(names)
 
@@ -226,6 +243,7 @@ _DRAFTING: Final[dict[str, Callable[[_Refusal], Iterator[Draft]]]] = {
     "NTK-CLEARANCE": _cleared,
     "NTK-COMPARTMENT": _read_in,
     "NTK-MECHANISM": _joined,
+    "NTK-RECIPROCITY": _contributing,
     "NTK-NATONLY": _without_caveat("NATONLY"),
     "NTK-RESIDENCY": _without_caveat("RESIDENCY"),
     "NTK-PROPIN": _without_caveat("PROPIN"),

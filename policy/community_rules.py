@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, assert_never
 
-from policy.consistency import AFFECTED, AND_ABOVE, ORIGINATOR
+from policy.consistency import AFFECTED, AND_ABOVE, ORIGINATOR, UNAFFECTED
 from policy.directory import Directory
 from schemas.bundle import Agency, Effect, Predicate, Rule
 from schemas.label import PRECEDENCE_ORDER, TLP_ORDER, Label
@@ -67,6 +67,25 @@ class StatePredicate:
         if ORIGINATOR in self.source.values and originator.state is not None:
             mask |= self.with_state[originator.state]
         return mask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OriginatorPredicate:
+    """Holds for everybody or for nobody: it asks whose report it is, and whether that state is an affected one.
+
+    By it the affected state keeps control: what only it may say, a rule forbids to originators that are unaffected.
+    """
+
+    source: Predicate
+    everyone: int
+
+    def mask(self, label: Label, originator: Agency, _at_ms: int) -> int:
+        """Give everybody if the originator is of a state that is meant, or nobody."""
+        values, state = self.source.values, originator.state
+        # A body has no state, and a label may name nobody as affected: neither speaks for an affected state.
+        is_affected = state is not None and state in label.affected
+        holds = (AFFECTED if is_affected else UNAFFECTED) in values or (state is not None and state in values)
+        return self.everyone if holds else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +153,8 @@ def _compile_predicate(predicate: Predicate, directory: Directory) -> CompiledPr
             )
         case "mechanism":
             return MechanismPredicate(source=predicate, directory=directory)
+        case "originator":
+            return OriginatorPredicate(source=predicate, everyone=directory.everyone)
         case "topic" | "tlp" | "level" | "precedence" | "caveat" | "affected":
             return LabelPredicate(
                 source=predicate, everyone=directory.everyone, holds=_label_test(predicate, directory)

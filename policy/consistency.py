@@ -19,6 +19,7 @@ from schemas.names import STATE_PATTERN
 BUILT_IN_PREFIX: Final = "NTK-"
 AND_ABOVE: Final = ">="
 AFFECTED: Final = "affected"
+UNAFFECTED: Final = "unaffected"
 ORIGINATOR: Final = "originator"
 CHAIR: Final = "chair"  # the mechanism whose observer convenes and administers
 
@@ -153,6 +154,7 @@ def _is_known(value: str, predicate: Predicate, rule: Rule, names: _Names) -> bo
         "level": word in names.levels,
         "precedence": word in PRECEDENCE_ORDER,
         "caveat": _is_known_caveat(value, names),
+        "originator": value in {AFFECTED, UNAFFECTED} | names.states or (may_be_absent and _is_state(value)),
         "affected": _is_state(value),  # a state without an agency here can be affected all the same
     }
     # A bundle that has not been read through its shape may hold any name, and an unknown one is refused.

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from policy.recent import Recent
-from schemas.bundle import Agency, Bundle, SignKey
+from schemas.bundle import Agency, Bundle, SignKey, Standing
 
 _MASKS_MAX: Final = 1_024  # of 2,048 bits at most: 256 KiB
 
@@ -43,7 +43,7 @@ class Directory:
         }
         self._boundaries = sorted(set(self._dates()))
         self._active: Recent[int, int] = Recent(entries_max=_MASKS_MAX)
-        self._full_members: Recent[tuple[str, int], int] = Recent(entries_max=_MASKS_MAX)
+        self._standings: Recent[tuple[str, Standing, int], int] = Recent(entries_max=_MASKS_MAX)
 
     def _index_agencies(self) -> None:
         """Gather, for each attribute and each of its values, the agencies that have it."""
@@ -152,18 +152,29 @@ class Directory:
         return mechanism in self._mechanisms
 
     def full_members(self, mechanism: str, at_ms: int) -> int:
-        """Give the full members of an agreement on a date; an observer attends and does not receive."""
+        """Give the full members of an agreement on a date; an observer attends and does not receive.
+
+        Of those who share on reciprocal terms, only who has contributed counts: a date on which nobody is on record
+        as a contributor leaves none of them.
+        """
+        reciprocal = self.standing_in(mechanism, "reciprocal", at_ms)
+        return self.standing_in(mechanism, "member", at_ms) | (
+            reciprocal & self.standing_in(mechanism, "contributor", at_ms)
+        )
+
+    def standing_in(self, mechanism: str, standing: Standing, at_ms: int) -> int:
+        """Give the agencies that have one standing in an agreement on a date."""
 
         def work_out() -> int:
             return self._union(
                 (
                     membership.subject
                     for membership in self._mechanisms[mechanism].memberships
-                    if membership.standing == "member"
+                    if membership.standing == standing
                     and membership.begin <= at_ms
                     and (membership.end is None or at_ms < membership.end)
                 ),
                 every_kind=False,
             )
 
-        return self._full_members.get((mechanism, self.epoch(at_ms)), work_out)
+        return self._standings.get((mechanism, standing, self.epoch(at_ms)), work_out)

@@ -121,18 +121,26 @@ class Compartments:
 
 
 class Mechanisms:
-    """Mechanisms: a full member of at least one on that date. An observer attends and does not receive."""
+    """Mechanisms: a member of at least one on that date. An observer attends and does not receive.
+
+    Who is a member on reciprocal terms passes here, and has to pass ``Reciprocity`` as well.
+    """
 
     rule: Final = "NTK-MECHANISM"
     cites: Final = "H18"
 
     def check(self, question: Question, recipient: Agency) -> Reason | None:
-        """Pass if one of the agreements has the recipient as a full member."""
+    @staticmethod
+    def _members(question: Question, mechanism: str) -> int:
+        community, at_ms = question.community, question.at_ms
+        return community.standing_in(mechanism, "member", at_ms) | community.standing_in(mechanism, "reciprocal", at_ms)
+
+        """Pass if one of the agreements has the recipient as a member, on whatever terms."""
         wanted = question.label.mechanisms
         if not wanted:
             return None
         bit = question.community.bit(recipient.agency)
-        held = tuple(word for word in wanted if question.community.full_members(word, question.at_ms) & bit)
+        held = tuple(word for word in wanted if self._members(question, word) & bit)
         text = (
             f"{recipient.agency} is a full member of {listed(held)}"
             if held
@@ -141,16 +149,47 @@ class Mechanisms:
         return Reason(rule=self.rule, passed=bool(held), text=text, cites=self.cites, wanted=wanted, held=held)
 
     def mask(self, question: Question) -> int:
-        """Give the full members of any of them."""
+        """Give the members of any of them."""
         if not question.label.mechanisms:
             return question.community.everyone
         mask = 0
         for mechanism in question.label.mechanisms:
-            mask |= question.community.full_members(mechanism, question.at_ms)
+            mask |= self._members(question, mechanism)
         return mask
 
 
 class ThirdParty:
+class Reciprocity:
+    """Reciprocity: who is a member on reciprocal terms reads while it is on record as a contributor."""
+
+    rule: Final = "NTK-RECIPROCITY"
+    cites: Final = "H8"
+
+    def check(self, question: Question, recipient: Agency) -> Reason | None:
+        """Pass if one of the agreements asks no contribution of the recipient, or has one on record."""
+        community, wanted = question.community, question.label.mechanisms
+        bit = community.bit(recipient.agency)
+        pools = tuple(word for word in wanted if community.standing_in(word, "reciprocal", question.at_ms) & bit)
+        if not pools:
+            return None
+        held = tuple(word for word in wanted if community.full_members(word, question.at_ms) & bit)
+        text = (
+            f"{recipient.agency} reads {listed(held)}, to which it contributes or owes nothing"
+            if held
+            else f"{recipient.agency} is on record as a contributor to none of {listed(pools)} on that date"
+        )
+        return Reason(rule=self.rule, passed=bool(held), text=text, cites=self.cites, wanted=pools, held=held)
+
+    def mask(self, question: Question) -> int:
+        """Give all but those whom only reciprocal terms admit and who have not contributed."""
+        community, at_ms = question.community, question.at_ms
+        owing = reading = 0
+        for mechanism in question.label.mechanisms:
+            owing |= community.standing_in(mechanism, "reciprocal", at_ms)
+            reading |= community.full_members(mechanism, at_ms)
+        return community.everyone & ~(owing & ~reading)
+
+
     """The third-party rule: nobody hands on what is another's without the originator's consent."""
 
     rule: Final = "NTK-ONWARD"
@@ -255,6 +294,7 @@ HANDLING_TESTS: Final[tuple[HandlingTest, ...]] = (
     Compartments(),
     Mechanisms(),
     *CAVEAT_TESTS,
+    Reciprocity(),
     TrafficLight(),
     ThirdParty(),
     OriginatorControl(),

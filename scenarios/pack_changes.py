@@ -19,7 +19,7 @@ def read_changes(entries: list[tuple[str, Fields]], names: CommunityNames, start
     found = []
     for change, fields in entries:
         time_ms = fields.required("at", lambda text: _read_time(text, start_ms), 0)
-        amendments = tuple(item for step in STEPS for item in _read_step(step, fields, names))
+        amendments = tuple(item for step in STEPS for item in _read_step(step, fields, names, start_ms))
         if all(fields.node(step) is None for step in STEPS):
             known = ", ".join(STEPS)
             fields.problems.add(fields.mark, "missing", f"{fields.what} changes nothing", f"write one of: {known}")
@@ -38,7 +38,7 @@ def _read_time(text: str, start_ms: int) -> int:
     return time_ms
 
 
-def _read_step(step: Step, fields: Fields, names: CommunityNames) -> Iterator[Amendment]:
+def _read_step(step: Step, fields: Fields, names: CommunityNames, start_ms: int) -> Iterator[Amendment]:
     """Read ``suspend: [in-port]``, ``chair: idn-mar``, ``join: {mechanism: our-eyes, who: [TLS]}`` and their like."""
     if step not in OF_MECHANISMS and step != "clearance":
         for who in _read_who(step, step, fields, names):
@@ -55,6 +55,9 @@ def _read_step(step: Step, fields: Fields, names: CommunityNames) -> Iterator[Am
         return
     inner = Fields(node, fields.problems, what=f"'{step}' of {fields.what}")
     mechanism = level = ""
+    until_ms = (
+        inner.required("until", lambda text: start_ms + _read_time(text, start_ms), 0) if step == "credit" else None
+    )
     if step == "clearance":
         level = inner.required_one_of("level", names.levels, noun="level")
     else:
@@ -64,7 +67,7 @@ def _read_step(step: Step, fields: Fields, names: CommunityNames) -> Iterator[Am
         inner.problems.add(inner.mark, "missing", f"{inner.what} has no 'who'", "name at least one")
     inner.close()
     for who in everybody:
-        yield Amendment(step=step, who=who, mechanism=mechanism, level=level)
+        yield Amendment(step=step, who=who, mechanism=mechanism, level=level, at_ms=until_ms)
 
 
 def _read_who(step: Step, name: str, fields: Fields, names: CommunityNames) -> Iterator[str]:

@@ -199,6 +199,8 @@ def read_mechanisms(entries: list[tuple[str, Fields]], names: CommunityNames) ->
         memberships = [
             *_read_memberships(fields, "members", "member", since, names),
             *_read_memberships(fields, "observers", "observer", since, names),
+            *_read_memberships(fields, "reciprocal", "reciprocal", since, names),
+            *_read_memberships(fields, "contributors", "contributor", since, names),
         ]
         found.append(Mechanism(name, fields.required_text("title") or name, tuple(memberships)))
         fields.close()

@@ -10,7 +10,7 @@ from typing import Final, cast, get_args
 from pydantic import TypeAdapter, ValidationError
 
 from policy.caveats import CAVEATS_WITH_OPERAND, NAMED, PLAIN_CAVEATS, RESIDENCY, read_caveat
-from policy.consistency import AFFECTED, AND_ABOVE, BUILT_IN_PREFIX, ORIGINATOR
+from policy.consistency import AFFECTED, AND_ABOVE, BUILT_IN_PREFIX, ORIGINATOR, UNAFFECTED
 from scenarios.fields import Fields
 from scenarios.pack_community import CommunityNames
 from scenarios.problems import did_you_mean
@@ -89,12 +89,16 @@ def _spell_value(name: PredicateName, text: str, names: CommunityNames) -> tuple
     return (word,)
 
 
-def _known_values(name: PredicateName, names: CommunityNames) -> tuple[str, ...]:
+def _known_values(  # noqa: PLR0911 - one for each predicate that has a list
+    name: PredicateName, names: CommunityNames
+) -> tuple[str, ...]:
     match name:
         case "kind":
             return _KINDS
         case "state":
             return (AFFECTED, ORIGINATOR, *sorted(names.states))
+        case "originator":
+            return (AFFECTED, UNAFFECTED, *sorted(names.states))
         case "mechanism":
             return tuple(names.mechanisms)
         case "level":
@@ -115,7 +119,7 @@ def _is_rule_word(name: PredicateName, value: str, effect: Effect, names: Commun
         return _is_known_caveat(value, names)
     # A permitting rule may be about states that have no seat here; a forbidding one about them could let them pass.
     is_state = _STATE.fullmatch(value) is not None
-    if name == "affected" or (name == "state" and effect == "permit" and is_state):
+    if name == "affected" or (name in {"state", "originator"} and effect == "permit" and is_state):
         return is_state
     return value.removeprefix(AND_ABOVE if name in _ORDERED else "") in _known_values(name, names)
 

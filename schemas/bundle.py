@@ -25,10 +25,10 @@ from schemas.names import (
 
 AgencyKind = Literal["member", "body", "partner", "industry", "staff"]
 Status = Literal["active", "suspended", "revoked"]
-Standing = Literal["member", "observer"]
+Standing = Literal["member", "observer", "reciprocal", "contributor"]
 Effect = Literal["permit", "forbid"]
 PredicateName = Literal[
-    "topic", "role", "state", "kind", "mechanism", "tlp", "level", "precedence", "caveat", "affected"
+    "topic", "role", "state", "kind", "mechanism", "tlp", "level", "precedence", "caveat", "affected", "originator"
 ]
 
 
@@ -65,7 +65,10 @@ class Group(NamedTuple):
 
 
 class Membership(NamedTuple):
-    """One subject's standing in a mechanism, from ``begin`` until ``end`` (exclusive, None: open)."""
+    """One subject's standing in a mechanism, from ``begin`` until ``end`` (exclusive, None: open).
+
+    A ``reciprocal`` member is a full member for as long as it is also a ``contributor``, and no longer.
+    """
 
     subject: Subject
     standing: Standing
@@ -95,7 +98,7 @@ class Rule(NamedTuple):
 
     rule: Word
     effect: Effect
-    predicates: Annotated[tuple[Predicate, ...], Field(min_length=1, max_length=10)]
+    predicates: Annotated[tuple[Predicate, ...], Field(min_length=1, max_length=11)]
 
 
 class NationalMark(NamedTuple):

@@ -58,6 +58,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     "precedence": ("FLASH", ">=PRIORITY"),
     "caveat": ("ORCON", "PROPIN", "NAMED:mys-cert"),
     "affected": STATES,
+    "originator": (*STATES, "affected", "unaffected"),
 }
 # One rule that lets every built-in test speak for itself.
 EVERYTHING = Rule("everything", "permit", (Predicate("kind", ("member", "body", "partner", "industry", "staff")),))
@@ -110,7 +111,7 @@ def agencies(agency: str) -> st.SearchStrategy[Agency]:
 memberships = st.builds(
     Membership,
     st.sampled_from(SUBJECTS),
-    st.sampled_from(("member", "member", "observer")),
+    st.sampled_from(("member", "member", "observer", "reciprocal", "contributor")),
     st.sampled_from((0, 0, NOW, NOW + 1)),
     st.sampled_from((None, None, NOW, NOW + 1)),
 )

@@ -52,6 +52,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     "precedence": (*PRECEDENCE_ORDER, ">=IMMEDIATE"),
     "caveat": CAVEATS,
     "affected": STATES,
+    "originator": (*STATES, "affected", "unaffected"),
 }
 
 # Every built-in test, from the text of the specification. The originator's own is beyond all but the first two.
@@ -66,7 +67,7 @@ forbid (principal, action, resource) when { principal.clearance < resource.level
   unless { principal == resource.originator };
 forbid (principal, action, resource) when { !principal.compartments.containsAll(resource.compartments) }
   unless { principal == resource.originator };
-forbid (principal, action, resource) when { resource.asks_mechanism && !(principal in resource.mechanisms) }
+forbid (principal, action, resource) when { resource.asks_mechanism && !(%MECHANISMS%) }
   unless { principal == resource.originator };
 forbid (principal, action, resource) when { resource.caveats.contains("NATONLY")
     && !(principal has state && resource.originator has state && principal.state == resource.originator.state) }
@@ -114,6 +115,20 @@ forbid (principal, action == Action::"onward", resource) when { context has via 
 """
 
 
+def full_member(mechanism: str) -> str:
+    """Write who is a full member: without further terms, or on reciprocal ones and with a contribution on record."""
+    on_terms = f'principal in Pool::"{mechanism}" && principal in Contributors::"{mechanism}"'
+    return f'(principal in Mechanism::"{mechanism}" || ({on_terms}))'
+
+
+BUILT_IN = BUILT_IN.replace(
+    "%MECHANISMS%",
+    " || ".join(f'(resource.mechanisms.contains("{word}") && {full_member(word)})' for word in MECHANISMS),
+)
+OF_AN_AFFECTED_STATE = "resource.originator has state && resource.affected.contains(resource.originator.state)"
+PLACE_OF_STANDING = {"member": "Mechanism", "reciprocal": "Pool", "contributor": "Contributors"}
+
+
 def entity(kind: str, name: str) -> dict[str, Any]:
     return {"__entity": {"type": kind, "id": name}}
 
@@ -159,6 +174,7 @@ def cedar_entities(bundle: Bundle) -> list[dict[str, Any]]:
     entities = {(each["uid"]["type"], each["uid"]["id"]): each for each in map(cedar_agency, bundle.agencies)}
     for kind, names in (
         ("State", STATES), ("WideState", STATES), ("Group", GROUPS), ("WideGroup", GROUPS), ("Mechanism", MECHANISMS),
+        ("Pool", MECHANISMS), ("Contributors", MECHANISMS),
     ):  # fmt: skip
         for name in names:
             entities[kind, name] = {"uid": uid(kind, name), "attrs": {}, "parents": []}
@@ -169,9 +185,10 @@ def cedar_entities(bundle: Bundle) -> list[dict[str, Any]]:
             entities[wide, member]["parents"].append(uid("WideGroup", group.group))
     for mechanism in bundle.mechanisms:
         for held in mechanism.memberships:
-            if held.standing == "member" and held.begin <= NOW and (held.end is None or held.end > NOW):
+            place = PLACE_OF_STANDING.get(held.standing)
+            if place is not None and held.begin <= NOW and (held.end is None or held.end > NOW):
                 child = entities[subject_kind(held.subject), held.subject]
-                child["parents"].append(uid("Mechanism", mechanism.mechanism))
+                child["parents"].append(uid(place, mechanism.mechanism))
     return list(entities.values())
 
 
@@ -187,7 +204,7 @@ def cedar_portion(number: int, label: Label, originator: str, *, unknown: bool) 
         "level": -1 if label.level not in EXERCISE_LEVELS else EXERCISE_LEVELS.index(label.level),
         "topic": label.topic,
         "compartments": list(label.compartments),
-        "mechanisms": [entity("Mechanism", word) for word in label.mechanisms],
+        "mechanisms": list(label.mechanisms),
         "asks_mechanism": bool(label.mechanisms),
         "rel": [entity(subject_kind(word), word) for word in label.rel],
         "is_released_to": bool(label.rel),
@@ -226,8 +243,14 @@ def cedar_value(name: str, value: str) -> str:  # noqa: PLR0911 - one case for e
             )
         case "state":
             return f'principal has state && principal.state == "{value}"'
+        case "originator" if value == "affected":
+            return OF_AN_AFFECTED_STATE
+        case "originator" if value == "unaffected":
+            return f"!({OF_AN_AFFECTED_STATE})"
+        case "originator":
+            return f'resource.originator has state && resource.originator.state == "{value}"'
         case "mechanism":
-            return f'principal in Mechanism::"{value}"'
+            return full_member(value)
         case "caveat" | "affected":
             return f'resource.{"caveats" if name == "caveat" else name}.contains("{value}")'
         case _:
@@ -292,9 +315,8 @@ def draw_rule(chance: random.Random, name: str) -> Rule:
 def draw_bundle(chance: random.Random) -> Bundle:
     def membership() -> Membership:
         end = mostly(chance, None, NOW, NOW + 1)
-        return Membership(
-            chance.choice(SUBJECTS), mostly(chance, "member", "observer"), mostly(chance, 0, NOW, NOW + 1), end
-        )
+        standing: Any = chance.choice(("member", "member", "observer", "reciprocal", "contributor", "contributor"))
+        return Membership(chance.choice(SUBJECTS), standing, mostly(chance, 0, NOW, NOW + 1), end)
 
     return Bundle(
         v=1,
