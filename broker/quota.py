@@ -77,3 +77,7 @@ class Throttled:
             return False
         self._told_ms[agency] = now_ms
         return True
+
+    def untold(self, agency: str) -> None:
+        """Take back that an agency was told of: what was to say so could not be written, and it stays news."""
+        self._told_ms.pop(agency, None)

@@ -118,6 +118,7 @@ class Router:
         self._log = store.begin_log(router=core.identity.router, signer=core.identity.signer)
         self._limits = limits
         self._throttled = Throttled()
+        self._told: list[str] = []  # who the batch at hand says is over its quota
         self._feeds: dict[str, Feed] = {}
         self._queued = store.queues()
         self._attachments = Attachments(store)
@@ -144,6 +145,7 @@ class Router:
             StoreError: If nothing could be written; then nothing was accepted, and every feed is as it was.
         """
         self._now_ms = now_ms
+        self._told.clear()
         outcome = Outcome()
         dirty: set[str] = set()
         try:
@@ -166,6 +168,8 @@ class Router:
         except StoreError:
             self._forget_feeds()
             self._witnesses.forget_all()
+            for agency in self._told:
+                self._throttled.untold(agency)
             raise
         if outcome.decided:
             self.passing("route.3")
@@ -276,6 +280,7 @@ class Router:
             case Admitted():
                 if self._over_quota(decided):
                     if self._throttled.is_news(agency, now_ms=now_ms):
+                        self._told.append(agency)
                         self._note_throttled(agency, now_ms=now_ms)
                     return Publication.QUOTA_EXCEEDED
                 self._admit(decided, outcome, dirty, now_ms=now_ms)

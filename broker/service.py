@@ -65,6 +65,7 @@ class BrokerService:
         self._authenticator = authenticator
         self._quotas = quotas
         self._throttled = Throttled()
+        self._unrecorded: set[str] = set()  # agencies over their quota, of which nothing could be written
         self._clock = clock
         self._machine_clock = machine_clock
         self._attachments: dict[str, Attachment] = {}
@@ -175,7 +176,7 @@ class BrokerService:
         if not self._quotas.charge(agency, messages=len(messages), size=frame_bytes, now_ms=now_ms):
             if self._throttled.is_news(agency, now_ms=now_ms):
                 log.warning("frame.over-quota", extra={"agency": agency, "frame_bytes": frame_bytes})
-                await self._submit(OverQuota(agency=agency))
+                await self._record_over_quota(agency)
             return Publication.QUOTA_EXCEEDED
         return await self._submit(FrameArrived(agency=agency, messages=messages))
 
@@ -192,7 +193,16 @@ class BrokerService:
         while True:
             await asyncio.sleep(_HOUSEKEEPING_S)
             self._quotas.forget_idle(now_ms=self._machine_clock.now_ms())
-            await self._submit(HousekeepingDue())
+            if await self._submit(HousekeepingDue()) is Publication.SUCCESS:
+                for agency in sorted(self._unrecorded):
+                    await self._record_over_quota(agency)
+
+    async def _record_over_quota(self, agency: str) -> None:
+        """Put on record that an agency is over its quota; when there is room again, if the disk is full."""
+        if await self._submit(OverQuota(agency=agency)) is Publication.SUCCESS:
+            self._unrecorded.discard(agency)
+        else:
+            self._unrecorded.add(agency)
 
     # Deciding and sending.
 

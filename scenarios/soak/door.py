@@ -5,6 +5,7 @@ an agency really signed, and the ghost counts who was told that it had sent too 
 """
 
 from collections import Counter
+from collections.abc import Callable
 
 from broker.application import Attachment, Publication
 from broker.service import BrokerService
@@ -18,6 +19,8 @@ class Door:
     def __init__(self) -> None:
         self.answers: Counter[tuple[str, Publication]] = Counter()
         self.signed: dict[str, bytes] = {}  # the last frame of each agency that holds an envelope
+        self.unwritable: Callable[[], bool] = lambda: False  # whether the broker's disk is full
+        self.throttled: Callable[[str, bool], None] = lambda _agency, _unwritable: None  # told of each 0x97
 
     def before(self, service: BrokerService) -> "WatchedFront":
         """Return what the network shows to agencies in the place of this service."""
@@ -39,8 +42,11 @@ class WatchedFront:
         """Decide on a frame."""
         if _ENVELOPE in payload:
             self._door.signed[agency] = payload
+        unwritable = self._door.unwritable()
         answer = await self._service.published(agency, payload)
         self._door.answers[agency, answer] += 1
+        if answer == Publication.QUOTA_EXCEEDED:
+            self._door.throttled(agency, unwritable or self._door.unwritable())
         return answer
 
     async def detached(self, attachment: Attachment) -> None:

@@ -64,6 +64,9 @@ class FloodWatch:
         self._broker_lives = broker_lives
         self._released_ms: dict[tuple[str, str], int] = {}  # by message and reader
         self._latencies: list[int] = []
+        self._owed: dict[str, int] = {}  # the broker's life in which a record was put off, since its disk was full
+        self._unexcused: set[str] = set()  # throttled by a broker that could write it down at once
+        door.throttled = self.throttled
         self._noted: dict[str, deque[tuple[int, int]]] = {}  # the broker's life and time of the last records
 
     def journal(self, agency: str, stage: str, fields: dict[str, Any]) -> None:
@@ -76,11 +79,23 @@ class FloodWatch:
         elif stage == "verified" and (fields["hid"], agency) in self._released_ms:
             self._latencies.append(self._now_ms() - self._released_ms[fields["hid"], agency])
 
+    def throttled(self, agency: str, unwritable: bool) -> None:  # noqa: FBT001 - the door's word on its disk
+        """See that an agency was told that it is over its quota."""
+        if not unwritable:
+            self._unexcused.add(agency)
+        elif agency not in self._noted:
+            self._owed[agency] = self._broker_lives()
+
+    def owes(self) -> bool:
+        """Tell whether the router has put off a record, and lives still to write it."""
+        return self._broker_lives() in self._owed.values()
+
     def record(self, at_ms: int, stage: str, agency: str, value: Any) -> None:
         """See a record of the router; the time is the router's."""
         if stage != "refused" or value[0] != Code.QUOTA:
             return
         self._saw("throttled, on record")
+        self._owed.pop(agency, None)
         life, noted = self._broker_lives(), self._noted.setdefault(agency, deque(maxlen=_NOTED_AT_ONCE))
         if noted and (noted[-1][0] != life or at_ms < noted[-1][1]):
             noted.clear()  # a broker that has restarted, or whose clock was set back, may say it again
@@ -101,7 +116,9 @@ class FloodWatch:
             if answer != Publication.QUOTA_EXCEEDED:
                 continue
             self._saw("throttled")
-            if agency not in self._noted:
+            # A broker that dies with a full disk takes with it what it could not write.
+            owed = agency in self._unexcused or self._owed.get(agency) == self._broker_lives()
+            if owed and agency not in self._noted:
                 self._broke(THROTTLED, f"{agency} was over its quota {count} times, and no record says so")
         if self._calm and self._latencies:
             p99_ms = sorted(self._latencies)[len(self._latencies) * 99 // 100]

@@ -62,6 +62,7 @@ class HostileRun:
                 now_ms=now_ms,
                 broker_lives=lambda: region.broker.lives,
             )
+            side.door.unwritable = lambda: region.disk.is_full(BROKER_DATABASE)
 
     def begin(self) -> None:
         """Have everything hostile fall due, counted from now."""

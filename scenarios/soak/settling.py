@@ -23,8 +23,10 @@ async def settle(region: Region) -> None:
             ghost.broke(watch.BOUNDS, f"{len(asyncio.all_tasks())} tasks are running")
         if region.net.counts.overflows:
             ghost.broke(watch.BOUNDS, "a node's queue of frames was full")
-        # Chunks may still be on their way, and what a lying router did shows only once a receipt is overdue.
-        if not unsettled(region) and not ghost.unexplained():
+        # Chunks may still be on their way, what a lying router did shows only once a receipt is overdue, and what a
+        # full disk kept off the record is written when the router next keeps house.
+        owed = ghost.flood is not None and ghost.flood.owes()
+        if not owed and not unsettled(region) and not ghost.unexplained():
             break
         await asyncio.sleep(LOOK_S)
     left = [*unsettled(region), *ghost.unexplained(), *unwatched(region)]

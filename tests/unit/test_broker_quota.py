@@ -2,17 +2,19 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from broker.application import Publication
 from broker.audit.leaves import RefusedLeaf, read_statement
+from broker.audit.records import Record
 from broker.quota import QuotaLimits, Quotas, Throttled
 from broker.service import BrokerService
 from conformance import world
 from schemas.codec import unpack
-from schemas.errors import Code
+from schemas.errors import Code, StoreError
 from schemas.frames import Heartbeat, write_frame
 from schemas.limits import FRAME_BYTES_MAX
 from tests.samples.small_router import SmallRouter
@@ -83,6 +85,33 @@ async def test_the_log_says_that_an_agency_was_throttled_and_names_no_message(tm
         leaves = [read_statement(row.statement) for row in log.rows()]
 
         assert RefusedLeaf("refused", broker.clock.at_ms, None, "alfa", "QUOTA", ()) in leaves
+    broker.behind.close()
+
+
+async def test_what_a_full_disk_kept_off_the_record_is_written_when_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The agency may have stopped by then: nothing of it would ever be seen."""
+    monkeypatch.setattr("broker.service._HOUSEKEEPING_S", 0.01)
+    broker = SmallBroker(tmp_path)
+    write, tried = broker.behind.store.write_records, 0
+
+    def full(rows: Sequence[Record], *, at: int) -> None:
+        nonlocal tried
+        tried += 1
+        if tried <= 2:  # by the first frame, and by the first house-keeping
+            msg = "the disk is full"
+            raise StoreError(msg, remedy="make room")
+        write(rows, at=at)
+
+    monkeypatch.setattr(broker.behind.store, "write_records", full)
+    async with asyncio.timeout(LIMIT_S), broker.service.running():
+        answers = await broker.send(*[BEAT] * 5)
+        while not broker.noted():  # noqa: ASYNC110 - the record is on disk, where nothing tells of it
+            await asyncio.sleep(0.01)
+
+    assert [Publication.SUCCESS] * 3 + [Publication.QUOTA_EXCEEDED] * 2 == answers
+    assert (["alfa"], 3) == (broker.noted(), tried)
     broker.behind.close()
 
 

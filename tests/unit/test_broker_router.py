@@ -784,6 +784,24 @@ def test_a_full_disk_accepts_nothing_keeps_what_was_accepted_and_heals(router: S
     assert [1, 2] == numbers(router.hello("bravo"))
 
 
+def test_who_is_over_a_quota_in_a_batch_that_fails_is_put_on_record_the_next_time(tmp_path: Path) -> None:
+    """Its being news would else be used up by a record that was never written."""
+    router = SmallRouter(tmp_path, limits=QuotaLimits(queue_rows_max=1))
+    router.report("first", "bravo")
+    fill(router)
+    text = pack(("EXERCISE", "large", ((None, "x" * 60_000),), "en", (), (), None, None, None, ()))
+    large = sealed(name="large", labels=(world.LABEL,), contents=(text,), readers=(("golf", (0,)),))[1]
+    small = sealed(name="small", labels=(world.LABEL,), readers=(("bravo", (0,)),))[1]
+    with pytest.raises(StoreError):
+        router.frame("alpha", EnvelopeMessage("envelope", small), EnvelopeMessage("envelope", large))
+    router.store._sql.execute("PRAGMA max_page_count = 1000000")
+    before = [row.stage for row in router.records()].count("refused")
+
+    assert [Publication.QUOTA_EXCEEDED] * 2 == router.send(small).answers + router.send(small).answers
+    assert (0, 1) == (before, [row.stage for row in router.records()].count("refused"))
+    router.close()
+
+
 def test_a_batch_that_fails_takes_back_the_numbers_it_gave(router: SmallRouter) -> None:
     """Numbers that were given in memory and are not on disk would show as a gap."""
     router.hello("bravo")

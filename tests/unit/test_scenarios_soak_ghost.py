@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
+from broker.application import Publication
 from broker.quota import QuotaLimits
 from scenarios.soak.door import Door
 from scenarios.soak.ghost_clocks import EmbargoClocks, clock_errors_ms
 from scenarios.soak.ghost_flood import FloodWatch
-from scenarios.soak.invariants import BOUNDS
+from scenarios.soak.invariants import BOUNDS, THROTTLED
 from scenarios.soak.reference import BROKER
 from schemas.errors import Code
 from schemas.label import Label
@@ -85,8 +86,9 @@ class Flooded:
     def __init__(self) -> None:
         self.life = 1
         self.found: list[tuple[int, str]] = []
+        self.door = Door()
         self._watch = FloodWatch(
-            frozenset({AUTHOR}), door=Door(), limits=QuotaLimits(), calm=False, line_ms_most=0, disk_ms_most=0,
+            frozenset({AUTHOR}), door=self.door, limits=QuotaLimits(), calm=False, line_ms_most=0, disk_ms_most=0,
             broke=lambda invariant, text: self.found.append((invariant, text)), saw=lambda _: None, now_ms=lambda: 0,
             broker_lives=lambda: self.life,
         )  # fmt: skip
@@ -94,6 +96,17 @@ class Flooded:
     def note(self, *at_ms: int) -> None:
         for moment in at_ms:
             self._watch.record(moment, "refused", AUTHOR, refused(code=Code.QUOTA))
+
+    def answer(self, *, unwritable: bool) -> None:
+        self.door.answers[AUTHOR, Publication.QUOTA_EXCEEDED] += 1
+        self.door.throttled(AUTHOR, unwritable)
+
+    def owes(self) -> bool:
+        return self._watch.owes()
+
+    def broken_at_end(self) -> list[int]:
+        self._watch.finish()
+        return [invariant for invariant, _ in self.found]
 
 
 def test_two_quotas_may_be_told_of_in_a_minute_and_not_three() -> None:
@@ -115,6 +128,27 @@ def test_a_broker_that_has_restarted_may_say_again_who_is_over_its_quota() -> No
     assert [] == flooded.found
     flooded.note(4)
     assert [BOUNDS] == [invariant for invariant, _ in flooded.found]
+
+
+def test_a_broker_that_can_write_owes_a_record_of_who_was_throttled_at_once() -> None:
+    flooded = Flooded()
+
+    flooded.answer(unwritable=False)
+    flooded.life = 2
+
+    assert (False, [THROTTLED]) == (flooded.owes(), flooded.broken_at_end())
+
+
+def test_a_broker_whose_disk_was_full_owes_the_record_for_as_long_as_it_lives() -> None:
+    late, dead, paid = Flooded(), Flooded(), Flooded()
+    for flooded in (late, dead, paid):
+        flooded.answer(unwritable=True)
+        assert flooded.owes()
+    dead.life = 2
+    paid.note(60_000)
+
+    assert ([True, False, False]) == [flooded.owes() for flooded in (late, dead, paid)]
+    assert [[THROTTLED], [], []] == [flooded.broken_at_end() for flooded in (late, dead, paid)]
 
 
 def test_a_broker_whose_clock_is_set_back_may_say_it_again() -> None:
