@@ -24,6 +24,10 @@ _HUGE: Final = (b"\xdd\xff\xff\xff\xff", b"\xdb\xff\xff\xff\xff", bytes(FRAME_BY
 
 _Message = tuple[Any, ...]
 
+# An ack as high as numbers go: of what was never sent, and of what was sent and has not arrived.
+_ALL_ACKED: Final[_Message] = ("ack", UINT_MS_MAX)
+ACK_OF_ALL: Final = pack((PROTOCOL_VERSION, (_ALL_ACKED,)))
+
 
 def poison(form: PoisonForm, direction: Literal["up", "down"], *, chance: Random) -> bytes:
     """Return a frame of this form for one direction of an agency's line."""
@@ -64,8 +68,7 @@ def _schema(chance: Random) -> _Message:
 
 
 def _numbers_up(chance: Random) -> _Message:
-    # An ack of what was never sent, as high as numbers go.
-    return chance.choice((("ack", UINT_MS_MAX), ("heartbeat", UINT_MS_MAX, ()), ("lookup", ("nobody-at-all",))))
+    return chance.choice((_ALL_ACKED, ("heartbeat", UINT_MS_MAX, ()), ("lookup", ("nobody-at-all",))))
 
 
 _BYTES: Final[Mapping[str, Callable[[Random], bytes]]] = {

@@ -13,7 +13,7 @@ from typing import Final, assert_never
 from agencies.drafts import Draft, Why
 from scenarios.soak.door import Door
 from scenarios.soak.hostility import Flood, Poison, RouterHostility, Slow
-from scenarios.soak.poison import poison
+from scenarios.soak.poison import ACK_OF_ALL, poison
 from scenarios.soak.reference import AGENCIES, LABELS
 from scenarios.soak.region import LOOK_S, Region
 from schemas.errors import LinkError
@@ -60,6 +60,8 @@ class Strangers:
                     frame = poison(act.form, act.direction, chance=self._chance)
                     if region.net.forge(act.agency, act.direction, frame):
                         region.ghost.saw(f"poison {act.direction} {act.form}")
+                        if frame == ACK_OF_ALL:
+                            region.ghost.losses.acked_unread.add(act.agency)
             case Flood():
                 work = self._flood_desk(act) if act.how == "desk" else self._flood_raw(act)
                 region.tasks.create_task(work, name=f"flood-{act.agency}")
