@@ -27,7 +27,10 @@ class QuestionPortion(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
-    """A portion of somebody else's that a draft takes over, in whole or in part."""
+    """A portion of somebody else's that a draft takes over, in whole or in part.
+
+    ``commitment`` is the portion's, as the draft's portions name it in ``derived_from``; None where it is not known.
+    """
 
     hid: bytes
     place: int
@@ -35,6 +38,7 @@ class Quote:
     label: Label
 
 
+    commitment: bytes | None = None
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Why:
     """Why something was done: the act, the standing order or person behind it, the reason in words, the cause.

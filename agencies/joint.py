@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agencies.drafts import Draft, Quote, Why, WorkflowDraft
+from agencies.inheritance import check_inherited
 from agencies.joint_table import TAKEN_BACK, Answer, HeldProduct, JointPart, JointPlan, JointQuote, LedProduct
 from agencies.outgoing import Moment, Outgoing, Released, checked, describe
 from agencies.preflight import Audience, find_audience
@@ -54,6 +55,7 @@ class JointProducts(Outgoing):
             SealError: If nobody or a wrong number is asked, one of them may not have all of it, or has no key.
             StoreError: If the disk is full; then nothing was accepted.
         """
+        check_inherited(draft.portions, draft.quotes)
         plan = _plan(draft, cosigners, needed)
         with self._store.transaction():
             return self._show(plan, draft.ref, moment)

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from agencies.core import NodeCore
-from agencies.drafts import Draft, Quote, Why, WorkflowDraft, workflow_label
+from agencies.drafts import Draft, OverrideDraft, Quote, Why, WorkflowDraft, workflow_label
+from agencies.inheritance import check_inherited
 from agencies.outbox import ReaderDue
 from agencies.preflight import Audience, find_audience
 from agencies.store import NodeStore
-from policy.caveats import ORCON
 from schemas.codec import pack, read_shape, unpack
 from schemas.errors import RemoteError, SealError
 from schemas.label import PRECEDENCE_ORDER, PRECEDENCE_RANK, Label
@@ -109,7 +109,7 @@ class Outgoing:
             SealError: If the content is not allowed or too large.
             StoreError: If the disk is full; then nothing was accepted.
         """
-        _check_inherited(draft)
+        check_inherited(draft.portions, draft.quotes)
         audience = self.audience_of(draft, at_ms=moment.at_ms)
         left_out = dict(audience.left_out)
         readers = dict(audience.readers)
@@ -445,20 +445,6 @@ def checked(content: PortionContent | RfiContent) -> bytes:
         msg = f"the portion {title!r} cannot be sent: {error}"
         raise SealError(msg, remedy="shorten or correct that field") from error
     return packed
-
-
-def _check_inherited(draft: Draft) -> None:
-    """Prove that each portion that quotes what is under ORCON is under ORCON itself.
-
-    Raises:
-        SealError: If one is not: whoever got it could hand it on, and nobody would ask the originator.
-    """
-    controlled = {quote.hid for quote in draft.quotes if ORCON in quote.label.caveats}
-    for portion in draft.portions:
-        parents = {parent.hid for parent in portion.content.derived_from}
-        if parents & controlled and ORCON not in portion.label.caveats:
-            msg = f"the portion {portion.content.title!r} quotes what is under ORCON and is not under ORCON itself"
-            raise SealError(msg, remedy="add the caveat ORCON to its label; a product inherits it from its parents")
 
 
 def _why(why: Why) -> dict[str, str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from agencies.bots import StandingOrder
 from agencies.drafts import Quote
-from policy.caveats import ORCON
+from agencies.inheritance import with_inherited
 from policy.community import Community
 from policy.rollup import roll_up
 from schemas.errors import SealError
@@ -98,14 +98,16 @@ def write_product(
         derived_from=tuple(Parent(source.hid, source.commitment) for source in quoted),
     )
     label = order.label or roll_up([source.label for source in quoted], community)
-    # "Derived products inherit all parents" (H2): a label of one's own may change much, and never that.
-    if any(ORCON in source.label.caveats for source in quoted if source.originator != author):
-        label = label._replace(caveats=tuple(sorted({*label.caveats, ORCON})))
     quotes = tuple(
-        Quote(hid=source.hid, place=source.place, originator=source.originator, label=source.label)
+        Quote(
+            hid=source.hid, place=source.place, originator=source.originator, label=source.label,
+            commitment=source.commitment,
+        )
         for source in quoted
         if source.originator != author
-    )
+    )  # fmt: skip
+    # A label of one's own may change much, and never what the parents do not let go of (H2, H11).
+    label = with_inherited(label, (quote.label for quote in quotes))
     return Written(portions=(Portion(label, content),), quotes=quotes)
 
 

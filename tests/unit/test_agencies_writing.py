@@ -104,14 +104,14 @@ def test_place_time_and_grading_go_along_only_with_a_portion_that_is_passed_on_w
         assert ((), None, None) == (content.places, content.observed, content.grading)
 
 
-def test_a_product_bears_the_strictest_of_its_parts_unless_its_author_says_otherwise() -> None:
+def test_a_product_bears_the_strictest_of_its_parts_unless_its_author_says_otherwise_of_what_may_be_changed() -> None:
     strict = Label("AMBER", "EX-SECRET", "toc.piracy", caveats=("ORCON",))
 
     rolled = product([source(1), source(2, label=strict)], keep("p1")).portions[0].label
     chosen = product([source(1), source(2, label=strict)], keep("p1"), label=OPEN).portions[0].label
 
     assert ("AMBER", "EX-SECRET", ("ORCON",)) == (rolled.tlp, rolled.level, rolled.caveats)
-    assert OPEN._replace(caveats=("ORCON",)) == chosen
+    assert OPEN._replace(tlp="AMBER", caveats=("ORCON",)) == chosen
 
 
 def test_what_was_not_quoted_binds_nobody() -> None:
