@@ -25,6 +25,7 @@ from scenarios.enrolment import Community, enrol
 from scenarios.excon import Excon
 from scenarios.model import Inject, Pack
 from scenarios.recording import readable_texts, write_record
+from scenarios.red.cell import RedCell
 from scenarios.region import Region, World, running_region
 from scenarios.shaping import LinkShaper
 from schemas.errors import CapacityError, ExerciseError
@@ -68,6 +69,7 @@ class Exercise:
         pack: What is played.
         community: From ``enrol``.
         machine_clock: Real time.
+        entropy: Where an adversary's keys come from.
         speed: Exercise time over real time for those who watch; None plays as quickly as it can.
         watch: Called after every step with the progress; must not block.
     """
@@ -78,6 +80,7 @@ class Exercise:
         community: Community,
         *,
         machine_clock: Clock,
+        entropy: Entropy,
         speed: float | None = None,
         watch: Callable[[Progress], None] | None = None,
     ) -> None:
@@ -100,6 +103,13 @@ class Exercise:
             )
             for item in pack.participants
         }
+
+        # Without an adversary nobody holds a line, and every frame goes as it is.
+        self._red = (
+            RedCell(pack, community, clock=self.clock, excon=self.excon, shapers=self._shapers, entropy=entropy)
+            if pack.red
+            else None
+        )
 
     def shape(self, agency: str, inner: Connect) -> Connect:
         """Put the pack's link quality around an agency's link."""
@@ -132,6 +142,8 @@ class Exercise:
         # Before EXCON's injects, so that at one time a change comes first.
         for version in later_versions(self.pack, self.community.bundle):
             self.clock.at(version.at_ms, partial(self._change, region, version))
+        if self._red is not None:
+            self._red.begin(region)
         self.excon.startex()
         self._expect_outages()
         for desk in self._desks.values():
@@ -273,6 +285,8 @@ class Exercise:
         self.progress.reports += sighting.word == "report_sent"
         self.progress.denied += sighting.word == "rule_denied"
         self.excon.notice(sighting)
+        if self._red is not None:
+            self._red.notice(sighting)
 
     def _show(self, next_ms: int | None) -> None:
         self.progress.now_ms = self.clock.now_ms()
@@ -318,7 +332,7 @@ async def prepared(
     machine_clock = machine_clock or SystemClock()
     start = start or partial(running_region, folder=folder / "databases")
     community = enrol(pack, entropy=entropy)
-    exercise = Exercise(pack, community, machine_clock=machine_clock, speed=speed, watch=watch)
+    exercise = Exercise(pack, community, machine_clock=machine_clock, entropy=entropy, speed=speed, watch=watch)
     world = World(clock=exercise.clock, entropy=entropy, machine_clock=machine_clock)
     async with start(
         community,

@@ -26,6 +26,7 @@ def lint_play(checked: Checked) -> Iterator[Finding]:
     """Yield the findings on injects, branches, orders, seats and objectives."""
     yield from _branches(checked)
     yield from _changes(checked)
+    yield from _red(checked)
     yield from _injects(checked)
     yield from _orders(checked)
     yield from _objectives(checked)
@@ -61,6 +62,13 @@ def _changes(checked: Checked) -> Iterator[Finding]:
         if change.time_ms >= checked.pack.duration_ms:
             text = f"{change.change} comes at or after ENDEX, and never happens"
             yield checked.finding("error", "change-after-endex", "changes", change.change, text)
+
+
+def _red(checked: Checked) -> Iterator[Finding]:
+    for act in checked.pack.red:
+        if act.time_ms is not None and act.time_ms >= checked.pack.duration_ms:
+            text = f"{act.act} comes at or after ENDEX, and is never tried"
+            yield checked.finding("error", "red-after-endex", "red", act.act, text)
 
 
 def _waits_for_itself(branch: Branch, pack: Pack) -> bool:

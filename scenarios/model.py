@@ -31,7 +31,15 @@ TriggerWord = Literal[
     "rfi_received", "answer_received", "deconflict_received", "hit", "no_hit", "coord_received", "unanswered",
     "cosign_asked",
 ]  # fmt: skip
-MeasureKind = Literal["on_time_share", "disclosures", "corrections_complete", "decided_in_time", "surplus_share"]
+MeasureKind = Literal[
+    "on_time_share", "disclosures", "corrections_complete", "decided_in_time", "surplus_share",
+    "forged_accepted", "attempts_noticed",
+]  # fmt: skip
+# What an adversary may try; each is carried out over lines that it holds, and never past anybody's checks.
+RedKind = Literal[
+    "copied-header", "replay", "flood", "stolen-box-key", "stolen-sign-key", "traffic-watch", "drop", "substitute",
+    "misroute",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,6 +312,45 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RedAct:
+    """One thing that the adversary tries, at a time or on a condition.
+
+    Attributes:
+        act: Its id.
+        kind: What it is.
+        who: The adversary's own agency, which has credentials, keys and rights of its own.
+        time_ms: When; None where it waits for ``when``.
+        when: What it waits for, from ``after`` on for ``within_ms``; then it is not done.
+        victim: Whose header, message or key it uses, or whose deliveries it lies about.
+        line: Whose line it sends over; its own, or one that it has got hold of.
+        to: At whose doors it puts a message itself, as a router does that lies; or to whom it seals one.
+        material: What the false report says.
+        messages: How many a flood has.
+        lasts_ms: How long the lines of ``to`` are watched, or lied on; None until ENDEX.
+        rekeyed_ms: When the theft of a box key has been found out and its owner makes a new one; None if never.
+        noticed_by: Who should notice: agencies, the ``router``, or the ``records`` when they are compared.
+        why: What red wants by it.
+    """
+
+    act: str
+    kind: RedKind
+    who: str
+    time_ms: int | None
+    when: Condition | None
+    within_ms: int
+    after: str  # inject id
+    victim: str | None
+    line: str
+    to: tuple[str, ...]
+    material: tuple[ContentPortion, ...]
+    messages: int
+    lasts_ms: int | None
+    rekeyed_ms: int | None
+    noticed_by: tuple[str, ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pack:
     """A whole pack. ``digest`` is the hex hash of all its files, so that an AAR can say what was played."""
 
@@ -332,5 +379,6 @@ class Pack:
     orders: tuple[Order, ...]
     objectives: tuple[Objective, ...]
     changes: tuple[Change, ...] = ()  # in the order of their times
+    red: tuple[RedAct, ...] = ()  # what an adversary tries
     hot_wash_ms: int | None  # kept free after ENDEX for the first talk; None: the planner gave no time for it
     passage_facts: dict[str, str]  # opaque passage id -> fact id; for evaluation and the order matcher only

@@ -27,6 +27,7 @@ from scenarios.pack_community import (
 )
 from scenarios.pack_conduct import read_bots, read_branches, read_objectives, read_orders
 from scenarios.pack_files import PackFiles, read_pack_files
+from scenarios.pack_red import read_red
 from scenarios.pack_rules import read_labels, read_rules
 from scenarios.pack_story import read_facts, read_msel, read_must_nots, read_needs
 from scenarios.parts import Parts, Places
@@ -47,6 +48,7 @@ _ENTRY_NOUNS: Final = {
     "marks": "the national mark", "rules": "the rule", "labels": "the label", "facts": "the fact", "needs": "the need",
     "must_not": "the must-not", "msel": "the inject", "branches": "the branch", "bots": "the bot profile",
     "orders": "the standing order", "objectives": "the objective", "changes": "the change",
+    "red": "the act of red",
 }  # fmt: skip
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)  # stands in where the planner's own start could not be read
 _NO_OFFSET: Final = timedelta(0)
@@ -173,6 +175,7 @@ class _Assembly:
             orders=orders,
             objectives=read_objectives(self.entries["objectives"], self._measured(orders)),
             changes=read_changes(self.entries["changes"], names, start_ms),
+            red=read_red(self.entries["red"], known, context, self.parts),
             passage_facts=context.passage_facts,
         )
 
@@ -258,4 +261,6 @@ class _Assembly:
             "corrections_complete": ("standing order that corrects", correcting),
             "decided_in_time": ("standing order that requests", asking),
             "surplus_share": ("fact of the pack", self.ids("facts")),
+            "forged_accepted": ("act of red", self.ids("red")),
+            "attempts_noticed": ("act of red", self.ids("red")),
         }

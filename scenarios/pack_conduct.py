@@ -20,7 +20,7 @@ _MEASURES: Final[tuple[MeasureKind, ...]] = get_args(MeasureKind)
 _OUTCOMES: Final[tuple[str, ...]] = ("grant", "refuse")
 _SENDING: Final = ("report", "forward", "request", "joint")
 _HIGHER_IS_BETTER: Final[frozenset[MeasureKind]] = frozenset(
-    {"on_time_share", "corrections_complete", "decided_in_time"}
+    {"on_time_share", "corrections_complete", "decided_in_time", "attempts_noticed"}
 )
 _NO_TIME: Final = Span(least_ms=0, most_ms=0)
 # Fields that only some acts have; elsewhere they would be silently without effect.
@@ -52,7 +52,7 @@ def read_branches(entries: list[tuple[str, Fields]], known: KnownIds) -> tuple[B
         if when is None:
             fields.problems.add(fields.mark, "missing", f"{fields.what} has no 'when'", "say what it waits for")
         condition = None if when is None else read_condition(when, known, fields.problems)
-        within_ms, after = _read_within(fields, known)
+        within_ms, after = read_within(fields, known)
         then, otherwise = (_read_injects(name, fields, known) for name in ("then", "else"))
         fields.close()
         if condition is not None:
@@ -62,8 +62,8 @@ def read_branches(entries: list[tuple[str, Fields]], known: KnownIds) -> tuple[B
     return tuple(found)
 
 
-def _read_within(fields: Fields, known: KnownIds) -> tuple[int, str]:
-    """Read ``within: 25m after E101``."""
+def read_within(fields: Fields, known: KnownIds) -> tuple[int, str]:
+    """Read ``within: 25m after E101``; returns the duration in ms and the inject."""
     text = fields.text("within")
     if not text:
         fields.problems.add(

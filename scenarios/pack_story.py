@@ -88,7 +88,7 @@ def read_msel(
     found = []
     for inject, fields in entries:
         title = fields.required_text("title")
-        material = _read_material(inject, title, fields, context, parts)
+        material = read_material(f"msel/{inject}", title, fields, context, parts)
         told = [context.passage_facts[passage] for portion in material for passage in portion.content.passages]
         carries = fields.words("carries", known.facts, noun="fact of the pack")
         kind = fields.word("type", _TYPES, "inject")
@@ -135,10 +135,10 @@ def _read_to(fields: Fields, agencies: Collection[str]) -> tuple[str, ...]:
     return fields.words("to", agencies, noun="participant")
 
 
-def _read_material(
-    inject: str, title: str, fields: Fields, context: ContentContext, parts: Parts
+def read_material(
+    origin: str, title: str, fields: Fields, context: ContentContext, parts: Parts
 ) -> tuple[ContentPortion, ...]:
-    """Read what the inject puts on the desk: a content file, or text of the MSEL itself under one label."""
+    """Read the text of an inject, or of a false report: a content file, or text that stands here under one label."""
     message = fields.node("message")
     label = fields.node("label")
     if message is None:
@@ -153,8 +153,8 @@ def _read_material(
         entries: list[tuple[TextNode, Node]] = [(TextNode("title", message.mark), TextNode(title, message.mark))]
         if label is not None:
             entries.append((TextNode("label", label.mark), label))
-        header = Fields(MapNode(tuple(entries), message.mark), context.problems, what=f"the text of {inject}")
-        portion = read_inline_portion(header, message, f"msel/{inject}", context)
+        header = Fields(MapNode(tuple(entries), message.mark), context.problems, what=f"the text of {origin}")
+        portion = read_inline_portion(header, message, origin, context)
         return () if portion is None else (portion,)
     if label is not None:
         fields.problems.add(

@@ -17,6 +17,7 @@ from schemas.names import AGENCY_ID_PATTERN
 PART_NAMES: Final = (
     "pack", "clock", "participants", "links", "levels", "compartments", "groups", "mechanisms", "marks", "rules",
     "labels", "facts", "needs", "must_not", "msel", "branches", "bots", "orders", "objectives", "changes",
+    "red",
 )  # fmt: skip
 # Folders that hold what a part points to, not parts.
 _POINTED_AT: Final = ("content/", "briefs/", "files/")

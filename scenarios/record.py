@@ -17,6 +17,15 @@ Stages of EXCON
     inject_released   inject, to
     inject_delivered  inject, agency, passages
     branch_taken      branch, outcome ("then" or "otherwise"), because (text), injects
+    red_tried         act, kind, who, victim, line, to, tried (text), hids   (an act of the adversary: the messages that
+                      it made or used)
+    red_left          act, kind, because   (one that was not done, or not to its end)
+    red_lied          act, hid, originator   (a delivery that was kept back, changed or shown to others)
+    red_read, red_shut   act, hid, kind; originator and passages, or the code   (a captured delivery that a stolen box
+                      key opens, or does not)
+    red_rekeyed       act, agency, changed (bool)   (the theft was found out, and its victim has a new box key)
+    red_watched       act, agency, sent_ms, given_ms   (when as much passed on a watched line as a message is long, in
+                      ms since STARTEX)
 Stages of the router
     admitted          hid, kind, originator, ref, wraps (number), re_release (bool)
     decided           hid, place, originator, recipient, permit (bool), rule, label (object)

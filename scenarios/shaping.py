@@ -7,6 +7,7 @@ also knows which frames are moving and which are held, which is how the exercise
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 from agencies.bots import Chance
 from scenarios.clock import ExerciseClock
@@ -15,6 +16,18 @@ from schemas.errors import LinkError
 from transport.link import Connect, Link
 
 _FRAMES_HELD_MAX = 1_024  # the window of deliveries and what comes beside them; a full queue holds the link's own
+
+
+class Tap(Protocol):
+    """Whoever holds a line at the router's end: is given each frame, and says what goes on in its place."""
+
+    def up(self, frame: bytes, /) -> bytes:
+        """Return what goes on to the router."""
+        ...
+
+    def down(self, frame: bytes, /) -> bytes:
+        """Return what goes on to the node."""
+        ...
 
 
 class LinkShaper:
@@ -37,6 +50,8 @@ class LinkShaper:
         self._down_held = False  # the first frame waits for its time, and so do those behind it
         self._sending = self._taking = 0
         self._severed = False  # the node was told that its session has ended, and looks for its next
+        self._link: Link | None = None  # of the session that there is
+        self.tap: Tap | None = None
         self.linked = False
         self.sessions = 0  # that have begun
         self.shaping = False
@@ -61,6 +76,7 @@ class LinkShaper:
                 self.received = self._sending = self._taking = 0
                 self._severed = False
                 self.linked = True
+                self._link = link
                 self.sessions += 1
                 self._down_held = False
                 self._arrived = asyncio.Queue(maxsize=_FRAMES_HELD_MAX)
@@ -68,6 +84,7 @@ class LinkShaper:
                 try:
                     yield _ShapedLink(self, link)
                 finally:
+                    self._link = None
                     pump.cancel()
 
         return shaped
@@ -75,7 +92,8 @@ class LinkShaper:
     async def _pump(self, link: Link) -> None:
         try:
             async for frame in link.frames():
-                await self._arrived.put((self._due_down(len(frame)), frame))
+                passed = frame if self.tap is None else self.tap.down(frame)
+                await self._arrived.put((self._due_down(len(passed)), passed))
                 self.received += 1
         except LinkError as error:
             self.linked = False
@@ -96,12 +114,35 @@ class LinkShaper:
         self._free_up_ms = due
         await self._until(due, self._begin_sending)
         try:
-            await link.send(frame)
+            await link.send(frame if self.tap is None else self.tap.up(frame))
         except LinkError:
             self._severed = True
             raise
         finally:
             self._sending -= 1
+
+    async def slip_up(self, frame: bytes) -> None:
+        """Send the router a frame that the node knows nothing of, over the session that the node has.
+
+        Raises:
+            LinkError: If there is none, or the router did not take the frame.
+        """
+        if self._link is None:
+            msg = "the line is down"
+            raise LinkError(msg)
+        await self._link.send(frame)
+
+    def slip_down(self, frame: bytes) -> None:
+        """Send the node a frame that the router knows nothing of; it takes as long as any other.
+
+        Raises:
+            LinkError: If more is under way than the line holds.
+        """
+        try:
+            self._arrived.put_nowait((self._due_down(len(frame)), frame))
+        except asyncio.QueueFull as error:
+            msg = "the line holds no more"
+            raise LinkError(msg) from error
 
     async def take(self) -> bytes:
         """Return the next frame from the broker, once the link, or a node that polls, would have brought it.

@@ -40,6 +40,7 @@ from scenarios.evaluate.policy_cells import PolicyCell, judge_policy
 from scenarios.evaluate.questions import Fairness, Question, count_fairness, list_questions
 from scenarios.evaluate.recalls import Recall, find_recalls
 from scenarios.evaluate.reconcile import Reconciliation, reconcile
+from scenarios.evaluate.red import RedTry, list_red
 from scenarios.evaluate.tagging import SuggestedTag, Tagging, suggest_tags, tagging_of
 from scenarios.evaluate.wording import names_of
 from scenarios.model import Pack
@@ -81,6 +82,7 @@ class Evaluation:
     recalls: tuple[Recall, ...]
     requests: tuple[ConsentRequest, ...]
     joint: tuple[JointProduct, ...]
+    red: tuple[RedTry, ...]
     injects: tuple[InjectPlayed, ...]
     branches: tuple[BranchTaken, ...]
     changes: tuple[CommunityChange, ...]
@@ -123,11 +125,12 @@ def evaluate(
     tags = suggest_tags(pack, history, texts or {})
     corrections, requests = find_corrections(history), find_requests(history, start_ms=pack.start_ms)
     judged = _Judged(communities=communities, corrections=corrections, requests=requests)
-    certain = _figures(pack, history, tagging_of(pack), judged)
-    with_suggested = (
-        _figures(pack, history, tagging_of(pack, tags), judged, entered_ms=certain.first_ms) if tags else certain
-    )
     reconciliation = reconcile(pack, history)
+    red = list_red(pack, history, reconciliation)
+    certain = _figures(pack, history, tagging_of(pack), judged, red)
+    with_suggested = (
+        _figures(pack, history, tagging_of(pack, tags), judged, red, entered_ms=certain.first_ms) if tags else certain
+    )
     questions = list_questions(history, start_ms=pack.start_ms)
     return Evaluation(
         pack=pack.header.pack,
@@ -147,6 +150,7 @@ def evaluate(
         recalls=find_recalls(history),
         requests=requests,
         joint=list_joint(history),
+        red=red,
         injects=list_injects(pack, history),
         branches=list_branches(history),
         changes=list_changes(pack, history, events, communities),
@@ -191,6 +195,7 @@ def _figures(
     history: History,
     tagging: Tagging,
     judged: _Judged,
+    red: tuple[RedTry, ...],
     *,
     entered_ms: Mapping[str, int] | None = None,
 ) -> Figures:
@@ -206,6 +211,7 @@ def _figures(
         corrections=judged.corrections,
         requests=judged.requests,
         called_for=corrections_called_for(pack, history),
+        red=red,
         end_ms=history.end_ms,
     )
     return Figures(

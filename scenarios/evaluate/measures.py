@@ -11,6 +11,7 @@ from typing import Final, Literal, assert_never
 from scenarios.evaluate.cells import Cell
 from scenarios.evaluate.consent import ConsentRequest
 from scenarios.evaluate.corrections import Correction
+from scenarios.evaluate.red import RedTry
 from scenarios.evaluate.wording import length_text
 from scenarios.model import Measure, Objective
 
@@ -89,6 +90,7 @@ class Observed:
     corrections: tuple[Correction, ...]
     requests: tuple[ConsentRequest, ...]
     called_for: frozenset[str]  # correcting orders whose occasion came
+    red: tuple[RedTry, ...] = ()
     end_ms: int
 
 
@@ -148,6 +150,11 @@ def _measure(measure: Measure, observed: Observed) -> MeasureResult:
         case "surplus_share":
             lower_is_better = True
             value, counted, evidence = _surplus_share(measure, observed)
+        case "forged_accepted":
+            lower_is_better = True
+            value, counted, evidence = _forged_accepted(measure, observed)
+        case "attempts_noticed":
+            value, counted, evidence = _attempts_noticed(measure, observed)
         case _:
             assert_never(measure.kind)
     return MeasureResult(
@@ -252,3 +259,27 @@ def _surplus_share(measure: Measure, observed: Observed) -> _Figure:
     if figures.surplus_share is None:
         return None, "nothing was passed on", evidence
     return figures.surplus_share, f"{figures.surplus} of {figures.known} cells were surplus", evidence
+
+
+def _done_by_red(measure: Measure, observed: Observed) -> list[RedTry]:
+    return [each for each in observed.red if each.at_ms is not None and (not measure.of or each.act in measure.of)]
+
+
+def _forged_accepted(measure: Measure, observed: Observed) -> _Figure:
+    tries = _done_by_red(measure, observed)
+    evidence = [hid for each in tries for hid in each.hids]
+    if not tries:
+        return None, "red tried none of it", evidence
+    taken_in = [(each.act, agency) for each in tries for agency in each.taken_in_by]
+    counted = f"{len(taken_in)} taken for true" if taken_in else f"none taken for true, of {len(tries)} tried"
+    return float(len(taken_in)), counted, evidence
+
+
+def _attempts_noticed(measure: Measure, observed: Observed) -> _Figure:
+    """Of those that somebody should notice: that nobody notices what leaves no trace is no one's fault."""
+    tries = [each for each in _done_by_red(measure, observed) if each.expected]
+    evidence = [hid for each in tries for hid in each.hids]
+    if not tries:
+        return None, "red tried nothing that somebody should notice", evidence
+    noticed = sum(not each.overlooked for each in tries)
+    return noticed / len(tries), f"{noticed} of {len(tries)} noticed by everybody who should", evidence

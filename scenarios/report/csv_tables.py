@@ -52,7 +52,7 @@ def make_tables(
     """Make every table, in the order in which the page shows them."""
     makers: Sequence[Callable[[Evaluation], CsvTable]] = (
         _matrix, _timeline, _outages, _needs, _delays, _spread, _sharing, _disclosures, _policy, _objectives,
-        _corrections, _recalls, _requests, _refusals, _overdue, _joint, _questions, _fairness,
+        _corrections, _recalls, _requests, _refusals, _overdue, _joint, _red, _questions, _fairness,
         _reconciliation, _improvements, _suggested,
     )  # fmt: skip
     return (*(make(evaluation) for make in makers), _story(story), _messages(pack, history))
@@ -242,6 +242,22 @@ def _fairness(evaluation: Evaluation) -> CsvTable:
         for each in evaluation.fairness
     )  # fmt: skip
     return CsvTable(name="fairness", heads=heads, rows=rows)
+
+
+def _red(evaluation: Evaluation) -> CsvTable:
+    """Write one row for each sign by which an act was noticed, and one for an act that nobody noticed."""
+    rows = tuple(
+        (each.act, each.kind, each.who, each.victim, each.at_ms, each.tried, sign and sign.by, sign and sign.how,
+         sign and sign.code, sign and sign.after_ms, each.unnoticed, each.overlooked, each.taken_in_by,
+         len(each.read), len(each.shut), each.learned, each.hids)
+        for each in evaluation.red
+        for sign in each.noticed or (None,)
+    )  # fmt: skip
+    heads = (
+        "act", "kind", "who", "victim", "at_ms", "tried", "noticed_by", "how", "code", "after_ms", "unnoticed",
+        "overlooked", "taken_in_by", "read", "shut", "learned", "hids",
+    )  # fmt: skip
+    return CsvTable(name="red", heads=heads, rows=rows)
 
 
 def _joint(evaluation: Evaluation) -> CsvTable:

@@ -12,11 +12,12 @@ from scenarios.evaluate.changes import CommunityChange
 from scenarios.evaluate.evaluation import Evaluation
 from scenarios.evaluate.history import History, Moment, Release
 from scenarios.evaluate.needs import NeedResult
+from scenarios.evaluate.red import RedTry
 from scenarios.evaluate.tagging import Tagging, tagging_of
 from scenarios.evaluate.wording import Names, clock_text, count_text, length_text, list_text
 from scenarios.model import Pack
 
-StoryKind = Literal["control", "inject", "sharing", "outcome", "breach", "rule", "consent", "correction", "link"]
+StoryKind = Literal["control", "inject", "sharing", "outcome", "breach", "rule", "consent", "correction", "link", "red"]
 STORY_KINDS: Final[dict[StoryKind, str]] = {
     "control": "Start, end, branches",
     "inject": "Injects",
@@ -27,6 +28,7 @@ STORY_KINDS: Final[dict[StoryKind, str]] = {
     "consent": "Requests for release",
     "correction": "Corrections",
     "link": "Links",
+    "red": "Red cell",
 }
 
 
@@ -55,6 +57,7 @@ def tell_story(pack: Pack, history: History, evaluation: Evaluation, names: Name
         *_consent(evaluation, names),
         *_corrections(evaluation, names),
         *_links(evaluation, names),
+        *_red(evaluation, names),
     ]
     order = list(STORY_KINDS)
     # At one moment the cause is told before its effect: the kinds stand in that order, ENDEX last of all.
@@ -267,3 +270,33 @@ def _links(evaluation: Evaluation, names: Names) -> Iterator[StoryEntry]:
         lasted = length_text(outage.end_ms - outage.begin_ms)
         how_long = f"for {lasted}" if outage.restored else "and stays down to the end"
         yield _entry(outage.begin_ms, "link", f"{names.agency(outage.agency)}'s link goes down {how_long}.")
+
+
+def _red(evaluation: Evaluation, names: Names) -> Iterator[StoryEntry]:
+    for each in evaluation.red:
+        if each.at_ms is None:
+            continue
+        text = f"{names.agency(each.who)} {each.tried}."
+        if each.noticed:
+            first = each.noticed[0]
+            after = f" after {length_text(first.after_ms)}" if first.after_ms else " at once"
+            text += f" Noticed first by {first.by}{after}: it {first.how}."
+        else:
+            text += f" Nobody noticed: {each.unnoticed}."
+        yield _entry(each.at_ms, "red", text, *each.hids, emphasis=True)
+
+
+def red_text(tried: RedTry) -> str:
+    """Say what an act of red came to."""
+    told = []
+    if tried.at_ms is None:
+        return "nothing"
+    if tried.taken_in_by:
+        told.append(f"taken for true by {list_text(tried.taken_in_by)}")
+    if tried.read or tried.shut:
+        told.append(f"{count_text(len(tried.read), 'message', 'messages')} read, {len(tried.shut)} stayed shut")
+    if tried.learned:
+        told.append(f"red came to know {list_text(tried.learned)}")
+    if tried.told is not None:
+        told.append(f"times alone gave away who got {tried.told.guessed} of {tried.told.reports} reports; no text")
+    return "; ".join(told) or "nothing"

@@ -38,7 +38,7 @@ from scenarios.record import Event
 from scenarios.report.csv_tables import CsvTable, make_tables
 from scenarios.report.delay_picture import draw_delays
 from scenarios.report.matrix_picture import draw_matrix
-from scenarios.report.narrative import STORY_KINDS, StoryEntry, change_text, tell_story
+from scenarios.report.narrative import STORY_KINDS, StoryEntry, change_text, red_text, tell_story
 from scenarios.report.sharing_picture import draw_sharing
 from scenarios.report.spread_picture import draw_spread
 from scenarios.report.summary import participant_rows, policy_counts, verdict_sentences
@@ -105,6 +105,7 @@ def render_page(
         short=short_hid,
         label=label_text,
         change_text=change_text,
+        red_text=red_text,
     )
     context: dict[str, Any] = {
         "pack": pack,

@@ -16,7 +16,7 @@ from broker.router import Arrival, FrameArrived, Outcome, Router
 from broker.state import Admitted, Decided, Repeated, RouterState
 from broker.store import Store, Waiting
 from scenarios.enrolment import ROUTER
-from scenarios.soak.evil_cuts import bend, readdressed
+from scenarios.evil_cuts import bend, readdressed
 from scenarios.soak.evil_log import SecondTree
 from scenarios.soak.hostility import Lie, Misroute, SplitView, Substitute
 from scenarios.soak.malice import Malice

@@ -8,14 +8,10 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from scenarios.evil_cuts import Form
 from schemas.names import AgencyId
 from transport.faults import Millis
 
-# What a lying router does to the cut that a reader gets.
-Form = Literal[
-    "body", "label", "header", "signature", "recipient", "bits", "epoch", "number", "truncated", "deep", "huge", "nan",
-    "schema",
-]  # fmt: skip
 FORMS: Final[tuple[Form, ...]] = (
     "body", "label", "header", "signature", "recipient", "bits", "epoch", "number", "truncated", "deep", "huge", "nan",
     "schema",

@@ -9,9 +9,9 @@ import pytest
 
 from policy.amendment import STEPS
 from policy.caveats import CAVEATS_WITH_OPERAND, PLAIN_CAVEATS
-from scenarios import conditions, msel_table, pack_conduct
+from scenarios import conditions, msel_table, pack_conduct, pack_red
 from scenarios.fields import Fields
-from scenarios.model import ActWord, InjectMode, InjectType, MeasureKind, Seat, TriggerWord
+from scenarios.model import ActWord, InjectMode, InjectType, MeasureKind, RedKind, Seat, TriggerWord
 from scenarios.parts import PART_NAMES
 from scenarios.values import _BITS, _METRES, _UNITS_MS
 from schemas.bundle import AgencyKind, PredicateName
@@ -30,6 +30,7 @@ WORDS = {
     "trigger": get_args(TriggerWord),
     "join": conditions._JOINERS,
     "act": get_args(ActWord),
+    "act of red": get_args(RedKind),
     "measure": get_args(MeasureKind),
     "type of inject": get_args(InjectType),
     "mode of inject": get_args(InjectMode),
@@ -45,6 +46,7 @@ WORDS = {
     "step of a change": STEPS,
     "unit": (*_UNITS_MS, *_BITS, *_METRES),
     "word for an audience or an end": (pack_conduct.NEED_TO_KNOW, pack_conduct.NOTHING, "by branch"),
+    "noticer": pack_red.OTHER_NOTICERS,
 }
 
 

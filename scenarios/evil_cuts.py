@@ -1,16 +1,22 @@
 """What a lying router makes of a reader's cut: every part swapped or bent, and bytes that are no envelope at all.
 
 It has no agency's key, so whatever it changes is under a signature, a commitment or a tag that it cannot make anew.
+Used by the lying router of the simulation (scenarios/soak) and by the adversary of an exercise (scenarios/red).
 """
 
 from collections.abc import Callable
 from random import Random  # noqa: TID251 - the type of a seeded stream
-from typing import Final
+from typing import Final, Literal
 
-from scenarios.soak.hostility import Form
 from schemas.codec import pack, read_shape, unpack
 from schemas.envelope import Disclosed, Envelope, Wrap, Wraps
 from schemas.limits import ENVELOPE_BYTES_MAX
+
+# What a lying router does to the cut that a reader gets.
+Form = Literal[
+    "body", "label", "header", "signature", "recipient", "bits", "epoch", "number", "truncated", "deep", "huge", "nan",
+    "schema",
+]  # fmt: skip
 
 _DEPTH: Final = 2_000  # deeper than any reader goes
 _NAN: Final = bytes.fromhex("cb7ff8000000000000")
