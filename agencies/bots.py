@@ -72,6 +72,8 @@ class StandingOrder:
         about: For ``deconflict``: what the other may hold too.
         step: For ``coordinate``.
         outcome: For ``decide``.
+        affected: For ``coordinate``: the states that help is asked for or offered to.
+        override: For ``override``: what is told, and under which authority.
         conditions: For a grant.
         grants: For a grant: the order whose report is released to the asker.
         expires_after_ms: For a grant: how long it lasts; None is for good, or as long as the asker wanted it.
@@ -115,6 +117,8 @@ class StandingOrder:
     about: tuple[Identifier, ...] = ()
     step: CoordAct | None = None
 
+    affected: tuple[str, ...] = ()
+    override: OverrideTerms | None = None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedAct:

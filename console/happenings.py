@@ -11,6 +11,8 @@ from typing import Any, Final
 from agencies.journal import Entry
 from agencies.store import NodeStore
 from console.spool import CAUSE
+from policy.decide import obligations
+from schemas.label import Label
 from schemas.report import PortionContent
 
 Happening = dict[str, Any]
@@ -135,13 +137,18 @@ class Happenings:
             "originator": fields["originator"],
             "ref": fields["ref"],
             "portions": [
-                {"label": item.label._asdict(), **_content(item.content)}
+                {"label": item.label._asdict(), **_taken_on(item.label, item.content), **_content(item.content)}
                 for item in portions
                 if item.content is not None
             ],
             # "A reader MUST show which of the named co-signers have not signed."
             **{name: fields[name] for name in ("cosigned", "unsigned") if name in fields},
         }
+
+
+def _taken_on(label: Label, content: Any) -> dict[str, Any]:
+    """Return what the reader takes on with a portion; a request or receipt binds nobody by its label."""
+    return {"obligations": list(obligations(label))} if isinstance(content, PortionContent) else {}
 
 
 def _content(content: Any) -> dict[str, Any]:

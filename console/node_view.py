@@ -94,6 +94,18 @@ def _refused(hid: str, happening: dict[str, Any]) -> str:
     return f"{hid} REFUSED by the router, {happening['code']}: {', '.join(refusals) or 'as a whole'}"
 
 
+def _duty(obligation: str, originator: str) -> str:
+    """Write what a reader takes on as it would be said to it."""
+    name, _, operand = obligation.partition(":")
+    duties = {
+        "CONSENT-BEFORE-ONWARD": f"ask {originator} before this goes to anybody else",
+        "PURPOSE": f"use this for {operand} alone, and for nothing else",
+        "PAP": f"do no more with this than PAP:{operand} allows",
+        "ACKNOWLEDGE": f"acknowledge this to {originator}",
+    }
+    return duties[name]
+
+
 def _signers(report: dict[str, Any]) -> str:
     signed = f"co-signed by {', '.join(report['cosigned'])}" if report["cosigned"] else "co-signed by nobody"
     return f"{signed}; NOT signed by {', '.join(report['unsigned'])}" if report["unsigned"] else signed
@@ -118,6 +130,8 @@ def _show_report(screen: Console, report: dict[str, Any]) -> None:
                 if name not in {"label", "marking"}:
                     screen.print(plain(f"  {name}: {value}"))
             continue
+        for obligation in portion["obligations"]:
+            screen.print(plain(f"  {_duty(obligation, report['originator'])}", style="cyan"))
         if portion["title"] != title:
             screen.print(plain(portion["title"], style="bold"))
         screen.print(plain(portion["text"], lines=True))

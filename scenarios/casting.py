@@ -84,6 +84,8 @@ def _order(pack: Pack, order: Order) -> StandingOrder:
         question=order.question,
         about=tuple(Identifier(kind, value) for kind, value in order.about),
         step=order.step,
+        affected=order.affected,
+        override=order.override,
         cosigners=order.cosigners,
         needs=order.needs,
         withdraws=order.withdraws,

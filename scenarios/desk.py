@@ -150,6 +150,7 @@ class Desk:
         self._noticed(self._sighting("opened", arrival.hid.hex(), sender=arrival.originator))
         self._plan(sighting)
 
+        await self._questions.offer_held(arrival)
     def _plan(self, sighting: Sighting) -> None:
         if not self._in_play():
             return

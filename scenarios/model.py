@@ -259,6 +259,8 @@ class Order:
     about: tuple[tuple[str, str], ...] = ()  # for ``deconflict``: kind and value of what the other may hold too
     step: CoordAct | None = None  # for ``coordinate``
 
+    affected: tuple[str, ...] = ()  # for ``coordinate``: the states that help is asked for or offered to
+    override: OverrideTerms | None = None  # for ``override``: what is told, and under which authority
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:

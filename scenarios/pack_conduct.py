@@ -7,7 +7,8 @@ from scenarios.conditions import KnownIds, read_condition, triggers_of
 from scenarios.fields import Fields
 from scenarios.model import ActWord, BotProfile, Branch, Measure, MeasureKind, Objective, Order, Span
 from scenarios.pack_joint import JOINT_FIELDS, read_joint
-from scenarios.pack_questions import read_asking
+from scenarios.pack_overrides import OVERRIDE_FIELDS, OverrideContext, read_override
+from scenarios.pack_questions import read_asking, read_help
 from scenarios.problems import did_you_mean
 from scenarios.text_yaml import ListNode, TextNode, shorten
 from scenarios.values import read_duration_ms, read_share, read_span, read_threshold, read_yes_or_no
@@ -35,6 +36,7 @@ _FIELDS_OF_ACT: Final[dict[str, tuple[ActWord, ...]]] = {
     "outcome": ("decide",),
     "conditions": ("decide",),
     "grants": ("decide",),
+    "affected": ("coordinate",),
     "expires_after": ("decide",),
     "conceals": ("decide",),
     "reader": ("request",),
@@ -173,9 +175,9 @@ def _read_order(
         label=None if label_name is None else labels[label_name], title=title or None, keep=keep, corrects=corrects,
         subject=subject, outcome="grant" if outcome == "grant" else "refuse" if outcome == "refuse" else None,
         conditions=conditions, grants=grants, after=after, why=why, once=once, answer_within_ms=answer_within_ms,
-        conceals=conceals, expires_after_ms=expires_after_ms, reader=reader, wanted_for_ms=wanted_for_ms, recalls=recalls,
-        cosigners=joint.cosigners, needs=joint.needs, withdraws=joint.withdraws,
-        question=question, about=about, step=step,
+        expires_after_ms=expires_after_ms, reader=reader, wanted_for_ms=wanted_for_ms, recalls=recalls,
+        cosigners=joint.cosigners, needs=joint.needs, withdraws=joint.withdraws, conceals=conceals,
+        question=question, about=about, step=step, affected=read_help(fields, step), override=override,
     )  # fmt: skip
 
 

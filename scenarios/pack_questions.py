@@ -1,5 +1,6 @@
 """What a standing order asks: the question, what is compared with another agency, the step of a coordination."""
 
+import re
 from typing import Final, cast, get_args
 
 from agencies.deconflict import Identifier, spelling
@@ -8,8 +9,10 @@ from scenarios.model import ActWord
 from scenarios.text_yaml import TextNode, shorten
 from schemas.errors import SealError
 from schemas.limits import DECONFLICT_POINTS
+from schemas.names import STATE_PATTERN
 from schemas.workflow import CoordAct
 
+_STATE: Final = re.compile(STATE_PATTERN.removeprefix("^").removesuffix("$"), re.ASCII)
 _STEPS: Final[tuple[CoordAct, ...]] = get_args(CoordAct)
 _EVERYBODY: Final = "need-to-know"
 _OPENING: Final = frozenset({"task", "offer"})
@@ -49,6 +52,20 @@ def read_asking(fields: Fields, do: ActWord) -> tuple[str, CoordAct | None, tupl
             "ask in two orders",
         )
     return question, step, about
+
+
+def read_help(fields: Fields, step: CoordAct | None) -> tuple[str, ...]:
+    """Read whom help is for: ``affected: [PHL]``; an answer has its task's, so only what opens a thread names any."""
+    affected = tuple(sorted({item.value for item in fields.texts("affected")}))
+    if affected and step not in _OPENING:
+        remedy = f"it belongs to a step that opens a thread: {', '.join(sorted(_OPENING))}"
+        fields.problems.add(
+            fields.mark_of("affected"), "idle-field", f"{fields.what} answers and opens nothing", remedy
+        )
+    for item in fields.texts("affected"):
+        if _STATE.fullmatch(item.value) is None:
+            fields.problems.add(item.mark, "value", f"'{shorten(item.value)}' is no state", "write three letters: PHL")
+    return affected
 
 
 def _read_identifier(text: str, fields: Fields) -> tuple[str, str]:
