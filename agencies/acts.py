@@ -12,17 +12,20 @@ from typing import Final
 from agencies.consent_watch import ConsentWatch
 from agencies.core import NodeCore
 from agencies.deconflict import Identifier, held_by, make_ask, make_reply
-from agencies.drafts import Draft, Why, WorkflowDraft
+from agencies.drafts import Draft, OverrideDraft, Why, WorkflowDraft
 from agencies.incoming import Incoming
 from agencies.joint import JointProducts
 from agencies.joint_acts import JointActs
 from agencies.lookups import KeyLookups
 from agencies.notices import Notice
 from agencies.outgoing import Moment, Outgoing, Released
+from agencies.overrides import Overrides
 from agencies.questions import Questions
 from agencies.recalls import RecallState, recall_state
 from agencies.receipts import Looked, ReceiptWatch
 from agencies.room import DiskRoom
+from agencies.silence import Proposals, SilenceWatch
+from agencies.silence_acts import SilenceActs
 from agencies.store import HeldPortion, NodeStore
 from agencies.turns import DiskTurns
 from schemas.bundle import TrustRoot
@@ -71,6 +74,7 @@ class NodeActs:
         self.core = core
         self.store = store
         self._outgoing = Outgoing(core=core, store=store, entropy=entropy, receipt_due_ms=receipt_due_ms)
+        self._overrides = Overrides(core=core, store=store, entropy=entropy, receipt_due_ms=receipt_due_ms)
         self._watch = ReceiptWatch(core=core, store=store)
         self._consent = ConsentWatch(store=store)
         self._questions = Questions(core=core, store=store)
@@ -99,6 +103,16 @@ class NodeActs:
             send=self._send,
             moment=self._moment,
         )
+        proposals = Proposals(core=core, store=store, entropy=entropy, receipt_due_ms=receipt_due_ms)
+        self._silence_watch = SilenceWatch(store=store, proposals=proposals)
+        self.silence = SilenceActs(
+            proposals=proposals,
+            store=store,
+            turns=turns,
+            lookups=self._lookups,
+            send=self._send,
+            moment=self._moment,
+        )
         self._control: deque[UpMessage] = deque(maxlen=_CONTROL_WAITING_MAX)
         self._wake = asyncio.Event()
         self._owing = asyncio.Event()
@@ -121,8 +135,19 @@ class NodeActs:
         await self._lookups.find(sorted(readers))
         return await self._send(lambda: self._outgoing.release_again(hid, readers, why, self._moment()))
 
+    async def override(self, draft: OverrideDraft) -> Released:
+        """Tell position and danger of a report to those who can help, and its originator; raises as ``release``.
+
+        Raises:
+            SealError: Also if this agency may not invoke the authority, or the originator could not be told.
+        """
+        held = await self._turns.run(lambda: self.store.held(draft.ref))
+        readers = draft.to or tuple(item.agency for item in self.core.bundle.agencies)
+        await self._lookups.find([*readers, *([] if held is None else [held.originator])])
+        return await self._send(lambda: self._overrides.override(draft, self._moment()))
+
     async def grantable(self, hid: bytes, reader: str) -> tuple[int, int]:
-        """Return the portions of a message of ours that a reader may have by policy, as bits, and those not given yet."""
+        """Return the portions of a message that a reader may have by policy, as bits, and those not given yet."""
         return await self._turns.run(lambda: self._outgoing.grantable(hid, reader, self._moment()))
 
     async def recall(self, hid: bytes, why: Why) -> Released:
@@ -134,14 +159,13 @@ class NodeActs:
         """Send a request or decision, and note it in the journal with these fields; raises as ``release``."""
         await self._lookups.find([draft.to])
 
-        def send() -> Released:
-            released = self._outgoing.send_workflow(draft, self._moment())
+        def note(_draft: WorkflowDraft, hid: bytes, moment: Moment) -> None:
+            # In the transaction that sends it: a record without it would not say why somebody decided.
             stage = "requested" if draft.kind == "request" else "decision"
-            hid = released.hid.hex() if released.hid is not None else None
-            self._note(stage, hid=hid, **noted)
-            return released
+            at_ms, machine_ms = moment.at_ms, moment.machine_ms
+            self.store.journal.write(stage, at_ms=at_ms, machine_ms=machine_ms, hid=hid.hex(), **noted)
 
-        return await self._send(send)
+        return await self._send(lambda: self._outgoing.send_workflow(draft, self._moment(), then=note))
 
     async def coordinate(self, draft: WorkflowDraft) -> Released:
         """Send one step of a coordination; raises as ``release``, and SealError if it answers what is not open."""
@@ -226,7 +250,7 @@ class NodeActs:
 
     def _look(self) -> Looked:
         moment = self._moment()
-        ended = self._consent.look(moment) + self._questions.look(moment)
+        ended = self._consent.look(moment) + self._questions.look(moment) + self._silence_watch.look(moment)
         looked = self._watch.look(moment)
         return replace(looked, notices=ended + looked.notices)
 
@@ -236,6 +260,10 @@ class NodeActs:
         if any(notice.word == "grant_over" for notice in looked.notices):
             self._owing.set()
         for notice in looked.notices:
+            if notice.word == "misput":
+                # The node has objected by itself.
+                self._unsettled += 1
+                self._wake.set()
             self._on_notice(notice)
 
     def tell_also(self, listener: Callable[[Notice], None]) -> None:

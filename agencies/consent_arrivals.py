@@ -11,7 +11,7 @@ from agencies.consent_watch import end_grant
 from agencies.outgoing import Moment
 from agencies.state import Accepted
 from agencies.store import NodeStore
-from schemas.workflow import DecisionContent, RequestContent
+from schemas.workflow import DecisionContent, ObjectionContent, ProposalContent, RequestContent
 from sealing.opening import Content
 
 
@@ -67,5 +67,15 @@ def workflow_fields(content: Content) -> dict[str, Any]:
         case DecisionContent():
             fields = {"outcome": content.outcome, "reason": content.reason, "conditions": content.conditions}
             return fields if content.expires is None else {**fields, "expires_ms": content.expires}
+        case ProposalContent():
+            terms = content.release
+            return {
+                "subject": content.subject,
+                "reason": content.reason,
+                "object_by_ms": content.object_by,
+                "reader": None if terms is None else terms.reader,
+            }
+        case ObjectionContent():
+            return {"reason": content.reason}
         case _:
             return {}

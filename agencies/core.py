@@ -9,11 +9,14 @@ from agencies.state import Accepted, Duplicate, Judged, Misrelease, NodeState, R
 from policy.audience import audience_mask
 from policy.community import Community
 from policy.decide import decide
+from policy.life_safety import topic_is_misused
+from policy.members_first import of_grants
 from policy.verdict import Action
 from schemas.bundle import Bundle
 from schemas.envelope import Wrap
 from schemas.errors import Code, RemoteError
 from schemas.limits import REPLAY_WINDOW_MESSAGES
+from schemas.workflow import Grant
 from sealing.directory import BoxDirectory, SignDirectory
 from sealing.opening import OpenedPortion, my_wrap, open_portions, unwrap
 from sealing.pairs import PairKeys
@@ -83,7 +86,12 @@ class NodeCore:
         # Only an opened wrap proves its number: before, a router could put another agency's good name in doubt.
         _check_sequence(received, wrap, before=before, highest=highest)
         opened = open_portions(received, keys)
-        permitted, misreleases = self._check_clearance(received, opened, now_ms=now_ms)
+        if topic_is_misused(received.header.kind, (portion.label.topic for portion in opened)):
+            msg = f"a {received.header.kind} whose topic is that of another kind of message"
+            raise RemoteError(Code.REFERENCE, msg)
+        told = self._is_told(received, state)
+        grants = state.grants(received.hid)
+        permitted, misreleases = self._check_clearance(received, opened, told=told, grants=grants, now_ms=now_ms)
         return Accepted(
             hid=received.hid,
             header=received.header,
@@ -113,8 +121,20 @@ class NodeCore:
             msg = "the message was recalled by its originator"
             raise RemoteError(Code.RECALLED, msg)
 
+    @staticmethod
+    def _is_told(received: Received, state: NodeState) -> bool:
+        """Tell whether this is the override of a report of ours, by an agency that we gave it to."""
+        header = received.header
+        return header.kind == "override" and header.ref is not None and header.by[0] in state.offered_to(header.ref)
+
     def _check_clearance(
-        self, received: Received, opened: tuple[OpenedPortion, ...], *, now_ms: int
+        self,
+        received: Received,
+        opened: tuple[OpenedPortion, ...],
+        *,
+        told: bool,
+        grants: tuple[Grant, ...],
+        now_ms: int,
     ) -> tuple[tuple[OpenedPortion, ...], tuple[Misrelease, ...]]:
         """Keep what this agency may have by its own reading of the policy, and name the rest.
 
@@ -128,7 +148,9 @@ class NodeCore:
                 audience_mask(portion.label, originator=received.originator, at_ms=at_ms, community=self.community)
                 for at_ms in (now_ms, received.header.ts)
             )
-            if position is not None and any(mask >> position & 1 for mask in masks):
+            others = ~self.community.bit(received.originator)
+            # Of an override of its own report an agency may know, whatever the rules say, if it may be made at all.
+            if position is not None and any(mask >> position & 1 or (told and mask & others) for mask in masks):
                 permitted.append(portion)
                 continue
             verdict = decide(
@@ -138,7 +160,14 @@ class NodeCore:
                 action=Action.RELEASE,
                 at_ms=now_ms,
                 community=self.community,
+                hid=received.hid,
+                bit=portion.place,
+                permissions=of_grants(portion.label, grants),
             )
+            if verdict.permit:
+                # A partner that holds its originator's word that the members were asked.
+                permitted.append(portion)
+                continue
             misreleases.append(Misrelease(place=portion.place, label=portion.label, rule=verdict.rule))
         return tuple(permitted), tuple(misreleases)
 

@@ -5,17 +5,24 @@ from typing import NamedTuple
 
 from schemas.envelope import Kind
 from schemas.label import WORKFLOW_TOPICS, Label, Precedence, Tlp
-from schemas.report import Portion
+from schemas.limits import PERMISSION_MS
+from schemas.report import Passage, Portion
 from schemas.workflow import (
     CoordContent,
     CosignContent,
+    Danger,
     DecisionContent,
     DeconflictAsk,
     DeconflictReply,
+    ObjectionContent,
+    OverrideContent,
+    ProposalContent,
     ReceiptContent,
+    ReleaseTerms,
     RequestContent,
     RfiContent,
 )
+from sealing.terms import terms_hash
 
 
 class QuestionPortion(NamedTuple):
@@ -36,9 +43,9 @@ class Quote:
     place: int
     originator: str
     label: Label
-
-
     commitment: bytes | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Why:
     """Why something was done: the act, the standing order or person behind it, the reason in words, the cause.
@@ -90,9 +97,9 @@ class Draft:
 class WorkflowDraft:
     """A receipt, request, decision, co-signature or step of a coordination: one portion of its own shape to one agency.
 
+    ``affected`` names the states that a coordination about help is for; its label bears them.
     Of an ask for deconfliction, the sender's record alone holds the rest: what it is about, when the answer is due,
     and the secret that the reply is read with.
-    ``affected`` names the states that a coordination about help is for; its label bears them.
     """
 
     kind: Kind
@@ -104,6 +111,8 @@ class WorkflowDraft:
         | CoordContent
         | DeconflictAsk
         | DeconflictReply
+        | ProposalContent
+        | ObjectionContent
     )
     to: str
     ref: bytes | None
@@ -112,9 +121,9 @@ class WorkflowDraft:
     subject: str = ""
     answer_by: int | None = None
     kept: bytes | None = None
-
-
     affected: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverrideTerms:
     """What a standing order lets a desk tell under a life-safety authority; degrees in millionths."""
@@ -155,6 +164,38 @@ class OverrideDraft:
     def kind(self) -> Kind:
         """What is sealed."""
         return "override"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalDraft:
+    """A matter for all full members of a mechanism, any of whom may stop it until ``object_by``, Unix ms.
+
+    Attributes:
+        mechanism: Whose members are asked.
+        subject: What it is about, in words.
+        object_by: Until when they may object.
+        why: For the members and for the node's own record.
+        message: The message of this agency that is to go to ``reader``; None if the matter is no release.
+        reader: The partner.
+    """
+
+    mechanism: str
+    subject: str
+    object_by: int
+    why: Why
+    message: bytes | None = None
+    reader: str = ""
+
+    def sealed(self, terms: ReleaseTerms | None, *, now_ms: int) -> "WorkflowDraft":
+        """Return what is sealed: it commits to its terms, and lives as long as what may follow from it."""
+        return WorkflowDraft(
+            kind="proposal",
+            content=ProposalContent("EXERCISE", self.subject, self.why.reason or "-", terms, self.object_by),
+            to="",
+            ref=None if terms is None else terms_hash(terms),
+            why=self.why,
+            lifetime_ms=self.object_by + PERMISSION_MS - now_ms,
+        )
 
 
 def workflow_label(kind: Kind, *, lowest_level: str, affected: tuple[str, ...] = ()) -> Label:

@@ -17,6 +17,7 @@ from agencies.quarantine import Kept
 from agencies.questions import Incomer, Questions
 from agencies.recalls import is_sound, keep_receipt, take_recall, through_field
 from agencies.receipts import ReceiptWatch
+from agencies.silence_intake import SilenceIntake
 from agencies.state import Accepted, Duplicate, HeldMessage, Rejected
 from agencies.store import NodeStore
 from agencies.tails import TailWatch
@@ -99,6 +100,7 @@ class Incoming:
         self._watch = ReceiptWatch(core=core, store=store)
         self._questions = Questions(core=core, store=store)
         self._joint = JointIntake(core=core, store=store)
+        self._silence = SilenceIntake(store=store)
         self._tails = TailWatch(core=core, store=store)
         self._resuming = False
         self._witnessing = Witnessing(
@@ -268,6 +270,8 @@ class Incoming:
             return
         if header.kind == "cosign" and not self._answered(accepted, moment):
             return
+        if header.kind in {"proposal", "objection"} and not self._taken_up(accepted, effects, moment):
+            return
         self._joint.keep(accepted)
         opened = tuple((portion.place, portion.content) for portion in accepted.portions if portion.content is not None)
         for portion in accepted.portions:
@@ -280,6 +284,17 @@ class Incoming:
             )
             labels = {portion.place: portion.label for portion in accepted.portions}
             self._opened(arrival, labels, effects, moment)
+
+    def _taken_up(self, accepted: Accepted, effects: Effects, moment: Moment) -> bool:
+        """Take up what belongs to a silence procedure; False if it was refused, which is noted."""
+        try:
+            effects.notices += self._silence.take(accepted, moment)
+        except RemoteError as error:
+            self._reject(accepted.hid, moment, hid=accepted.hid, code=error.code, stage=error.stage)
+            return False
+        finally:
+            effects.due_ms = self._store.next_due()
+        return True
 
     def _answered(self, accepted: Accepted, moment: Moment) -> bool:
         """Take what a co-signer answers; False if it was refused, which is noted."""
@@ -331,9 +346,7 @@ class Incoming:
         topics = tuple(sorted({labels[place].topic for place, _ in arrival.contents}))
         effects.arrivals.append(replace(arrival, topics=topics, asks_cosignature=asked, tells_override=told))
 
-    def _told_of_override(
-        self, arrival: Arrival, labels: dict[int, Label], effects: Effects, moment: Moment
-    ) -> bool:
+    def _told_of_override(self, arrival: Arrival, labels: dict[int, Label], effects: Effects, moment: Moment) -> bool:
         """Tell the desk at once that position and danger of a report of ours were given away; whether it was so."""
         ref, invoker = arrival.ref, arrival.originator
         if arrival.kind != "override" or ref is None or invoker not in self._store.offered_to(ref):

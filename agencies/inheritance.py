@@ -1,4 +1,4 @@
-"""What a portion inherits from what it quotes, whatever label its author would like: ORCON, TLP mark, PAP colour.
+"""What a portion inherits from what it quotes, whatever its author would like: ORCON, members first, TLP, PAP.
 
 "Derived products inherit all parents" (H2) and "TLP and PAP are never lowered by marking anew" (H11). Pure: a desk asks
 for the inherited label when it writes, and its node proves it before it seals.
@@ -9,6 +9,7 @@ from typing import Final
 
 from agencies.drafts import Quote
 from policy.caveats import ORCON, PAP, PAP_ORDER, operands
+from policy.members_first import first_words
 from schemas.errors import SealError
 from schemas.label import TLP_ORDER, Label
 from schemas.report import Portion
@@ -28,6 +29,7 @@ def with_inherited(label: Label, parents: Iterable[Label]) -> Label:
     caveats = set(label.caveats)
     if any(ORCON in parent.caveats for parent in parents):
         caveats.add(ORCON)
+    caveats |= {word for parent in parents for word in first_words(parent)}
     colour = max((_colour(parent) for parent in parents), default=_UNMARKED)
     if colour > _colour(label):
         caveats.add(f"{PAP}:{PAP_ORDER[colour]}")
@@ -49,6 +51,11 @@ def check_inherited(portions: Iterable[Portion], quotes: Iterable[Quote]) -> Non
                 # "A portion that quotes a portion of another agency under ORCON MUST be under ORCON itself."
                 msg = f"the portion {title!r} quotes what is under ORCON and is not under ORCON itself"
                 raise SealError(msg, remedy="add the caveat ORCON to its label; a product inherits it from its parents")
+            missing = sorted({*first_words(quote.label)} - {*label.caveats})
+            if missing:
+                # "A portion that quotes a portion under MEMBERS-FIRST MUST bear the same caveat."
+                msg = f"the portion {title!r} quotes what goes to members first and does not bear {missing[0]}"
+                raise SealError(msg, remedy=f"add the caveat {missing[0]} to its label")
             if TLP_ORDER.index(label.tlp) < TLP_ORDER.index(tlp):
                 # "A mark of TLP MUST NOT be lowered by handing a portion on."
                 msg = f"the portion {title!r} is TLP:{label.tlp} and quotes what {quote.originator} marked TLP:{tlp}"

@@ -20,6 +20,9 @@ NoticeWord = Literal[
     "unanswered",
     "answer_due",
     "unarrived",
+    "no_objection",
+    "opposed",
+    "misput",
 ]
 
 
@@ -37,6 +40,9 @@ class Notice:
             life-safety authority.
             ``unarrived``: the originator named has said a last number that has not come.
             ``unanswered``: the partner named has not answered in time. ``answer_due``: it waits for ours.
+            ``no_objection``: the time for objections to a proposal of ours is over, and its members were silent.
+            ``opposed``: one of these members objected, or these were not there to be asked in time.
+            ``misput``: the proposer named says one thing to its members and another to the router; we object.
         at_ms: When, Unix ms.
         hid: The message; None where the disk or an originator's numbers are spoken of.
         kind: Of the message.

@@ -247,6 +247,11 @@ class Outbox:
             bits[reader] = bits.get(reader, 0) | receipted
         return bits
 
+    def receipted_by(self, subject: bytes) -> dict[str, int]:
+        """Return who has receipted a message, with the earliest time at which they say they had it, Unix ms."""
+        rows = self._sql.execute("SELECT reader, min(at) FROM receipt WHERE hid = ? GROUP BY reader", (subject,))
+        return dict(rows.fetchall())
+
     def released_to(self, hid: bytes) -> dict[str, int]:
         """Return everybody to whom a message of ours was released and accepted, with the bits."""
         return self._audience("SELECT readers FROM outbox WHERE hid = ? AND state = 'accepted'", hid)

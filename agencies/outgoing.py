@@ -9,17 +9,27 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from agencies.core import NodeCore
+from agencies.derived import check_held
 from agencies.drafts import Draft, OverrideDraft, Quote, Why, WorkflowDraft, workflow_label
 from agencies.inheritance import check_inherited
 from agencies.outbox import ReaderDue
-from agencies.preflight import Audience, find_audience
+from agencies.preflight import Audience, SentBefore, find_audience
 from agencies.store import NodeStore
+from policy.members_first import asks_members
 from schemas.codec import pack, read_shape, unpack
 from schemas.errors import RemoteError, SealError
-from schemas.label import PRECEDENCE_ORDER, PRECEDENCE_RANK, Label
+from schemas.label import PRECEDENCE_ORDER, PRECEDENCE_RANK, Label, Precedence
 from schemas.limits import ENVELOPE_BYTES_MAX, LIFETIME_MS_MAX, RECEIPT_DUE_MS
 from schemas.report import PortionContent
-from schemas.workflow import DecisionContent, Grant, ReceiptContent, RequestContent, RfiContent
+from schemas.workflow import (
+    DecisionContent,
+    Grant,
+    OverrideContent,
+    Permission,
+    ReceiptContent,
+    RequestContent,
+    RfiContent,
+)
 from sealing.entropy import Entropy
 from sealing.seal import Reader, SealedMessage, release, seal
 
@@ -106,7 +116,7 @@ class Outgoing:
             then: Told of draft, message and readers within the transaction; what it raises takes all back.
 
         Raises:
-            SealError: If the content is not allowed or too large.
+            SealError: If the content is not allowed or too large, or what it is made from was taken back.
             StoreError: If the disk is full; then nothing was accepted.
         """
         check_inherited(draft.portions, draft.quotes)
@@ -116,7 +126,9 @@ class Outgoing:
         for reader in self.missing_keys(sorted(readers), at_ms=moment.at_ms):
             left_out[reader] = NO_KEY_RULE
             del readers[reader]
+        named = [parent.hid for item in draft.portions for parent in item.content.derived_from]
         with self._store.transaction():
+            check_held(draft.quotes, parents=named, state=self._store)
             self._write("intended", moment, **_why(draft.why), to=list(draft.to), left_out=left_out)
             self._write_denied(audience, draft.why, moment)
             if not readers:
@@ -124,7 +136,6 @@ class Outgoing:
             sealed = self._seal([(p.label, checked(p.content)) for p in draft.written], draft, moment)
             bits = {reader: sealed.bits(positions) for reader, positions in readers.items()}
             self._store.keep_sealed(sealed)
-            named = [parent.hid for item in draft.portions for parent in item.content.derived_from]
             self._store.derived.keep(sealed.hid, quotes=draft.quotes, parents=named)
             due_ms = self._put_out(sealed, bits, moment, with_blobs=True)
             portions = [
@@ -181,18 +192,29 @@ class Outgoing:
             )
         return Released(hid=hid, audience=bits, left_out=left_out, due_ms=due_ms)
 
-    def grantable(self, hid: bytes, reader: str, moment: Moment) -> tuple[int, int]:
+    def grantable(
+        self, hid: bytes, reader: str, moment: Moment, *, permissions: tuple[Permission, ...] = ()
+    ) -> tuple[int, int]:
         """Return the portions of a message of ours that a reader may have by policy, as bits, and those not given yet.
 
         The first are what it can be consented to that another hands on; the second what a release would bring.
+        ``permissions`` are what members are yet to let go, beside what they have.
         """
         sealed = self._store.sealed(hid)
         if sealed is None:
             return 0, 0
-        permitted = sealed.bits(self._audience_again(sealed, (reader,), moment).readers.get(reader, ()))
+        found = self._audience_again(sealed, (reader,), moment, permissions=permissions)
+        permitted = sealed.bits(found.readers.get(reader, ()))
         return permitted, permitted & ~self._store.offered_to(hid).get(reader, 0)
 
-    def _audience_again(self, sealed: SealedMessage, to: tuple[str, ...], moment: Moment) -> Audience:
+    def _audience_again(
+        self,
+        sealed: SealedMessage,
+        to: tuple[str, ...],
+        moment: Moment,
+        *,
+        permissions: tuple[Permission, ...] = (),
+    ) -> Audience:
         # "Derived products inherit all parents" (H2), however late they are released and to whom.
         quotes = self._store.derived.quotes(sealed.hid)
         return find_audience(
@@ -203,6 +225,11 @@ class Outgoing:
             at_ms=moment.at_ms,
             community=self._core.community,
             grants=self._grants_of(quotes),
+            sent=SentBefore(
+                hid=sealed.hid,
+                places=tuple(portion.place for portion in sealed.portions),
+                permissions=(*self._store.silence.permissions(sealed.hid), *permissions),
+            ),
         )
 
     def _grants_of(self, quotes: Iterable[Quote]) -> tuple[Grant, ...]:
@@ -324,14 +351,23 @@ class Outgoing:
 
     def _send_workflow(self, draft: WorkflowDraft, moment: Moment) -> Released:
         label = workflow_label(draft.kind, lowest_level=self._core.lowest_level, affected=draft.affected)
+        if isinstance(draft.content, DecisionContent) and draft.content.granted is not None:
+            label = label._replace(precedence=self._ahead_of(draft.content.granted, label.precedence))
         sealed = self._seal([(label, pack(draft.content))], draft, moment)
         due_ms = self._put_out(sealed, {draft.to: sealed.bits([0])}, moment, with_blobs=True)
         return Released(hid=sealed.hid, audience={draft.to: sealed.bits([0])}, left_out={}, due_ms=due_ms)
 
+    def _ahead_of(self, hid: bytes, precedence: Precedence) -> Precedence:
+        """Return the precedence at which a decision comes before what it grants, where its reader has to hold it."""
+        sealed = self._store.sealed(hid)
+        asked = [] if sealed is None else [part.label for part in sealed.portions if asks_members(part.label)]
+        ranks = [PRECEDENCE_RANK[precedence], *(PRECEDENCE_RANK[label.precedence] for label in asked)]
+        return PRECEDENCE_ORDER[max(ranks)]
+
     def _seal(
         self,
         contents: Sequence[tuple[Label, bytes]],
-        draft: Draft | WorkflowDraft,
+        draft: Draft | WorkflowDraft | OverrideDraft,
         moment: Moment,
         *,
         cosigners: tuple[str, ...] = (),
@@ -423,10 +459,13 @@ def _precedence(sealed: SealedMessage, bits: int) -> str:
     return PRECEDENCE_ORDER[max(ranks)] if ranks else "IMMEDIATE"
 
 
-def describe(label: Label, content: PortionContent | RfiContent) -> dict[str, Any]:
+def describe(label: Label, content: PortionContent | RfiContent | OverrideContent) -> dict[str, Any]:
     """Return what the journal says of a portion: its label, title, passages and parents, never its text."""
     if isinstance(content, RfiContent):
         return {"label": label._asdict(), "title": content.subject, "passages": [], "derived_from": []}
+    if isinstance(content, OverrideContent):
+        title = f"life-safety override: {content.danger}"
+        return {"label": label._asdict(), "title": title, "passages": list(content.passages), "derived_from": []}
     return {
         "label": label._asdict(),
         "title": content.title,

@@ -11,9 +11,10 @@ from agencies.drafts import Quote
 from policy.audience import audience_mask
 from policy.community import Community
 from policy.decide import decide
+from policy.members_first import carried_over
 from policy.verdict import Action, Verdict
 from schemas.label import Label
-from schemas.workflow import Grant
+from schemas.workflow import Grant, Permission
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,19 @@ class Audience:
     barred: dict[str, tuple[Quote, ...]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentBefore:
+    """A message that is there already: its id, the places of its portions in reading order, and what was let go."""
+
+    hid: bytes
+    places: tuple[int, ...]
+    permissions: tuple[Permission, ...]
+
+    def to(self, reader: str) -> tuple[Permission, ...]:
+        """Return what was let go to a reader."""
+        return tuple(permission for permission in self.permissions if permission.reader == reader)
+
+
 def find_audience(
     labels: Sequence[Label],
     *,
@@ -40,6 +54,7 @@ def find_audience(
     at_ms: int,
     community: Community,
     grants: tuple[Grant, ...] = (),
+    sent: SentBefore | None = None,
 ) -> Audience:
     """Find the audience of a draft.
 
@@ -51,6 +66,7 @@ def find_audience(
         at_ms: Unix ms.
         community: The bundle in force.
         grants: The consents of the originators quoted, as far as the author knows them.
+        sent: Of a message that is there already: what members let go of it to partners.
     """
     masks = [audience_mask(label, originator=author, at_ms=at_ms, community=community) for label in labels]
     any_of_it = 0
@@ -61,13 +77,16 @@ def find_audience(
     left_out: dict[str, str] = {}
     barred: dict[str, tuple[Quote, ...]] = {}
     for reader in sorted(set(meant) - {author}):
-        denials = _denied_quotes(reader, author, quotes, grants, at_ms, community)
+        permissions = () if sent is None else sent.to(reader)
+        denials = _denied_quotes(reader, author, quotes, grants, at_ms, community, permissions)
         if denials:
             left_out[reader] = denials[0][1]
             barred[reader] = tuple(quote for quote, _ in denials)
             continue
         position = community.position(reader)
         granted = () if position is None else tuple(at for at, mask in enumerate(masks) if mask >> position & 1)
+        if sent is not None and permissions:
+            granted = _let_go(reader, labels, author, sent, permissions, at_ms, community)
         if granted:
             readers[reader] = granted
         else:
@@ -82,6 +101,7 @@ def _denied_quotes(  # noqa: PLR0917 - private, and handed on in the order of it
     grants: tuple[Grant, ...],
     at_ms: int,
     community: Community,
+    permissions: tuple[Permission, ...],
 ) -> list[tuple[Quote, str]]:
     """Return the quoted portions that may not go on to this reader, each with the rule that says so."""
     denied: list[tuple[Quote, str]] = []
@@ -100,10 +120,38 @@ def _denied_quotes(  # noqa: PLR0917 - private, and handed on in the order of it
             hid=quote.hid,
             bit=quote.place,
             grants=grants,
+            permissions=carried_over(permissions, hid=quote.hid, place=quote.place, originator=quote.originator),
         )
         if not verdict.permit:
             denied.append((quote, verdict.rule))
     return denied
+
+
+def _let_go(  # noqa: PLR0917 - private, and handed on in the order of its only caller
+    reader: str,
+    labels: Sequence[Label],
+    author: str,
+    sent: SentBefore,
+    permissions: tuple[Permission, ...],
+    at_ms: int,
+    community: Community,
+) -> tuple[int, ...]:
+    """Return the portions that a partner may have by what members did not object to, and by all other rules."""
+    return tuple(
+        at
+        for at, (label, place) in enumerate(zip(labels, sent.places, strict=True))
+        if decide(
+            label,
+            originator=author,
+            recipient=reader,
+            action=Action.RELEASE,
+            at_ms=at_ms,
+            community=community,
+            hid=sent.hid,
+            bit=place,
+            permissions=permissions,
+        ).permit
+    )
 
 
 def _rule_against(reader: str, labels: Sequence[Label], author: str, at_ms: int, community: Community) -> str:

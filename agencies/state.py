@@ -5,6 +5,7 @@ from typing import NamedTuple, Protocol
 
 from schemas.envelope import Header
 from schemas.label import Label
+from schemas.workflow import Grant
 from sealing.opening import OpenedPortion
 
 
@@ -32,6 +33,14 @@ class NodeState(Protocol):
 
     def held(self, hid: bytes) -> HeldMessage | None:
         """Return a message of the inbox."""
+        ...
+
+    def offered_to(self, hid: bytes) -> dict[str, int]:
+        """Return everybody to whom a message of ours was released, with the bits; nobody if it is not ours."""
+        ...
+
+    def grants(self, hid: bytes) -> tuple[Grant, ...]:
+        """Return every grant of a message that is known here."""
         ...
 
 

@@ -16,18 +16,19 @@ from agencies.journal import Journal
 from agencies.outbox import Outbox
 from agencies.quarantine import QUARANTINE_TABLE, Quarantine
 from agencies.question_table import QUESTION_TABLE, QuestionTable
+from agencies.silence_table import SILENCE_TABLES, SilenceTable
 from agencies.state import Accepted, HeldMessage
 from agencies.witness import WITNESS_TABLE, WitnessTable
 from schemas.codec import pack
 from schemas.frames import Announcement
 from schemas.label import Label, read_label
 from schemas.limits import RECEIPT_ITEMS_MAX, REPLAY_WINDOW_MESSAGES
-from schemas.workflow import ReceiptItem
+from schemas.workflow import Grant, ReceiptItem
 from sealing.opening import Content, OpenedPortion, read_content
 from transport.disk import Database, open_database, tables_of
 
 APPLICATION_ID: Final = 0x53574E31  # "SWN1"
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 _EPOCHS_KEPT: Final = 4  # of one agency's box keys, as many as a directory keeps; else they could fill the disk
 _RECALLED_UNSEEN: Final = ""  # the kind of an inbox row that keeps a recall whose message has not come
 
@@ -100,6 +101,7 @@ class NodeStore(Outbox):
         self.consent = ConsentTable(self._sql)
         self.derived = DerivedTable(self._sql)
         self.questions = QuestionTable(self._sql)
+        self.silence = SilenceTable(self._sql)
         self.joint = JointTable(self._sql)
 
     @classmethod
@@ -124,6 +126,7 @@ class NodeStore(Outbox):
                 + WITNESS_TABLE
                 + QUARANTINE_TABLE
                 + CONSENT_TABLES
+                + SILENCE_TABLES
                 + DERIVED_TABLES
                 + QUESTION_TABLE
                 + JOINT_TABLES
@@ -133,7 +136,10 @@ class NodeStore(Outbox):
 
     def next_due(self) -> int | None:
         """Return when a receipt, verdict, decision or answer is next due, Unix ms; None if nothing is awaited."""
-        dues = (self.earliest_due(), self.consent.earliest_end(), self.questions.earliest_due())
+        dues = (
+            self.earliest_due(), self.consent.earliest_end(), self.questions.earliest_due(),
+            self.silence.earliest_end(),
+        )  # fmt: skip
         return min((at for at in dues if at is not None), default=None)
 
     def make_sure_of_room(self) -> None:
@@ -237,6 +243,10 @@ class NodeStore(Outbox):
             return None
         hid, originator, kind, bits, recalled, ref = found
         return HeldMessage(hid, originator, kind, bits, bool(recalled), ref)
+
+    def grants(self, hid: bytes) -> tuple[Grant, ...]:
+        """Return every grant of a message that is known here."""
+        return self.consent.grants(hid)
 
     def keep_arrival(self, accepted: Accepted) -> None:
         """Write an accepted arrival; a later release of the same message adds its portions to it."""

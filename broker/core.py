@@ -12,12 +12,14 @@ from typing import Final
 from broker.exchanges import check_exchange
 from broker.joint import check_answer, uninvited
 from broker.overrides import check_override, unfit_readers
+from broker.silence import check_objection, check_proposal, known_proposal, let_go, opened_to
 from broker.state import (
     Admitted,
     Decided,
     KnownMessage,
     NewPortion,
     Overridden,
+    PermittedRelease,
     PortionDecision,
     QueueRow,
     Refused,
@@ -28,6 +30,7 @@ from policy.audience import audience_mask
 from policy.community import Community
 from policy.decide import decide
 from policy.life_safety import NOTICE_RULE, topic_is_misused
+from policy.members_first import without_members_first
 from policy.verdict import Action
 from schemas.bundle import Bundle
 from schemas.codec import read_shape, unpack
@@ -156,7 +159,8 @@ class RouterCore:
         if strangers:
             raise _OverWideError(strangers[:_REFUSALS_NAMED_MAX])
         overridden = check_override(received, state)
-        decisions = self._check_audience(received, overridden, now_ms=now_ms, state=state)
+        released = let_go(received, self.community, state, now_ms=now_ms)
+        decisions = self._check_audience(received, overridden, released, now_ms=now_ms, state=state)
         self._check_freshness(received, known, now_ms=now_ms)
         portions = _portions_to_keep(received, known)
         verdict = RouterVerdict(
@@ -168,7 +172,7 @@ class RouterCore:
             rules=self._rules_of(decisions, sender, now_ms=now_ms),
             audience=tuple((wrap.to, wrap.bits) for wrap in received.wraps),
             refusals=(),
-            record=state.next_record(),
+            record=state.next_decision(sender),
             at=now_ms,
         )
         return Admitted(
@@ -190,6 +194,8 @@ class RouterCore:
             verdict=verdict,
             message=sign_verdict(verdict, signer=self.identity.signer),
             overridden=overridden,
+            proposal=known_proposal(received),
+            let_go=tuple(item for found in released.values() for item in found),
         )
 
     def _check_reference(self, received: Received, state: RouterState) -> None:
@@ -212,7 +218,13 @@ class RouterCore:
             raise RemoteError(Code.REFERENCE, msg)
 
     def _check_audience(
-        self, received: Received, overridden: Overridden | None, *, now_ms: int, state: RouterState
+        self,
+        received: Received,
+        overridden: Overridden | None,
+        released: Mapping[str, tuple[PermittedRelease, ...]],
+        *,
+        now_ms: int,
+        state: RouterState,
     ) -> tuple[PortionDecision, ...]:
         """Each reader is known, active and announced; each bit is on a portion that its reader may have now."""
         header = received.header
@@ -223,6 +235,8 @@ class RouterCore:
         elif 0 in groups:
             _check_empty(received)
         strangers = uninvited(received, _asked(received, state))
+        strangers += check_proposal(received, self.community, now_ms=now_ms)
+        strangers += check_objection(received, state, now_ms=now_ms)
         if overridden is not None:
             strangers += unfit_readers(received, overridden)
         if strangers:
@@ -235,6 +249,7 @@ class RouterCore:
         for portion in received.portions:
             label = portion.disclosure.label
             mask = audience_mask(label, originator=originator, at_ms=now_ms, community=self.community)
+            mask |= opened_to(label, released, originator=originator, at_ms=now_ms, community=self.community)
             # An override that nobody may make has no audience but its invoker, and then its notice goes nowhere either.
             mask |= told if mask & ~self.community.bit(originator) else 0
             bit = 1 << portion.place
@@ -264,8 +279,10 @@ class RouterCore:
             return True
         return all(
             audience_mask(
-                # An embargo that was over once is no matter of the version, wherever the clock stands by now.
-                label, originator=originator, at_ms=max(now_ms, label.not_before or 0), community=self.community
+                # What members let go to a partner was let go by the rules that held when they were asked; an embargo
+                # that was over once is no matter of the version either, wherever the clock stands by now.
+                without_members_first(label), originator=originator, at_ms=max(now_ms, label.not_before or 0),
+                community=self.community,
             )
             & reader
             for place, label in labels.items()
@@ -294,11 +311,13 @@ class RouterCore:
         rules: list[str] = []
         for decision in decisions:
             if decision.permitted:
-                asked = (decision.label, originator, decision.permitted[0])
+                # By then its members have been asked, where it had to be; the rule that permits is the same.
+                label = without_members_first(decision.label)
+                asked = (label, originator, decision.permitted[0])
                 rule = self._rules.get(asked)
                 if rule is None:
                     verdict = decide(
-                        decision.label,
+                        label,
                         originator=originator,
                         recipient=decision.permitted[0],
                         action=Action.RELEASE,
@@ -347,7 +366,7 @@ class RouterCore:
             rules=tuple(dict.fromkeys(item.rule for item in _refusals_of(error))),
             audience=(),
             refusals=_refusals_of(error) if proved else (),
-            record=state.next_record(),
+            record=state.next_decision(sender),
             at=now_ms,
         )
         return Refused(

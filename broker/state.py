@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 from schemas.envelope import Kind, Wrap
 from schemas.frames import RouterVerdict, VerdictMessage
 from schemas.label import Label
+from schemas.workflow import Permission
 
 
 class KnownMessage(NamedTuple):
@@ -19,6 +20,23 @@ class KnownMessage(NamedTuple):
     recalled: bool
     blobs: dict[int, bytes]
     cosigners: tuple[str, ...] = ()
+
+
+class KnownProposal(NamedTuple):
+    """A silence procedure that was opened; ``terms`` is the hash of what it would let go. Times are Unix ms."""
+
+    originator: str
+    mechanism: str
+    terms: bytes | None
+    object_by: int
+    expires: int
+
+
+class PermittedRelease(NamedTuple):
+    """A permission, and the proposal that it follows from."""
+
+    proposal: bytes
+    permission: Permission
 
 
 class RouterState(Protocol):
@@ -36,8 +54,16 @@ class RouterState(Protocol):
         """Return everybody to whom any portion of the message was ever queued."""
         ...
 
-    def next_record(self) -> int:
-        """Return the number that the next record will have."""
+    def proposal(self, hid: bytes) -> KnownProposal | None:
+        """Return an admitted proposal."""
+        ...
+
+    def unopposed(self, originator: str, terms: bytes, *, at_ms: int) -> tuple[tuple[bytes, KnownProposal], ...]:
+        """Return the proposals of these terms that every member had in time and none of them objected to."""
+        ...
+
+    def next_decision(self, author: str) -> int:
+        """Return the number that the next decision on a release of this author will have, from 1."""
         ...
 
 
@@ -67,6 +93,14 @@ class NewPortion:
     chunks: int
 
 
+class Overridden(NamedTuple):
+    """The report of which an override gives away position and danger, whose it is, and under which authority."""
+
+    hid: bytes
+    originator: str
+    authority: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admitted:
     """Everything that one transaction has to hold for an accepted release."""
@@ -88,6 +122,9 @@ class Admitted:
     re_release: bool
     verdict: RouterVerdict
     message: VerdictMessage
+    overridden: Overridden | None = None
+    proposal: KnownProposal | None = None
+    let_go: tuple[PermittedRelease, ...] = ()  # what went to partners since no member had objected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

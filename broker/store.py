@@ -4,6 +4,7 @@ One SQLite file, one connection, one thread. Queue rows and records of a decisio
 as the message, so "accepted" is true of all of it or of nothing; so are the leaves of the provable log.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,8 @@ from broker.cuts import Cutter, Release
 from broker.holdings import Holdings
 from broker.joint import JOINT_TABLE, JointMessages
 from broker.recalls import RECALL_TABLE, KeptRecalls
-from broker.state import Admitted, KnownMessage, Refused
+from broker.silence import PROPOSAL_TABLE, Proposals
+from broker.state import Admitted, KnownMessage, KnownProposal, Refused
 from schemas.codec import pack, read_shape, unpack
 from schemas.envelope import Wrap
 from schemas.frames import VerdictMessage
@@ -27,7 +29,8 @@ from sealing.portions import read_disclosure
 from transport.disk import Database, open_database, tables_of
 
 APPLICATION_ID: Final = 0x53575231  # "SWR1"
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 6
+_DECISIONS: Final = frozenset({"admitted", "refused"})  # the stages of records that decide on an author's release
 _RELEASES_KEPT: Final = 256  # releases whose cuts are being sent; a few MiB
 
 _TABLES: Final = """
@@ -100,6 +103,7 @@ class Store:
         self.holdings = Holdings(database)
         self.recalls = KeptRecalls(self._sql)
         self.joint = JointMessages(self._sql)
+        self.proposals = Proposals(self._sql)
         self._cutters: dict[int, Cutter] = {}
         self._releases: dict[int, tuple[bytes, str, str]] = {}  # id, originator and kind
         self.log: LogStore | None = None  # none for whoever only reads the file
@@ -122,7 +126,7 @@ class Store:
             application_id=APPLICATION_ID,
             version=SCHEMA_VERSION,
             owner=router,
-            create=tables_of(_TABLES + RECALL_TABLE + JOINT_TABLE + LOG_TABLES),
+            create=tables_of(_TABLES + RECALL_TABLE + JOINT_TABLE + PROPOSAL_TABLE + LOG_TABLES),
         )
         return cls(database)
 
@@ -168,6 +172,7 @@ class Store:
 
     def _read_counters(self) -> None:
         self._next_record = self._one("SELECT coalesce(max(number), 0) FROM record") + 1
+        self._decisions: Counter[str] | None = None  # by author; counted when it is first asked for
         self._next_release = self._one("SELECT coalesce(max(number), 0) FROM release") + 1
         self._next_row = self._one("SELECT coalesce(max(number), 0) FROM queue") + 1
 
@@ -197,9 +202,22 @@ class Store:
         """Return everybody to whom any portion of the message was ever queued."""
         return frozenset(name for (name,) in self._sql.execute("SELECT reader FROM reader WHERE hid = ?", (hid,)))
 
-    def next_record(self) -> int:
-        """Return the number that the next record will have."""
-        return self._next_record
+    def next_decision(self, author: str) -> int:
+        """Return the number that the next decision on a release of this author will have, from 1."""
+        if self._decisions is None:
+            counts = self._sql.execute(
+                "SELECT agency, count(*) FROM record WHERE stage IN ('admitted', 'refused') GROUP BY agency"
+            )
+            self._decisions = Counter(dict(counts.fetchall()))
+        return self._decisions[author] + 1
+
+    def proposal(self, hid: bytes) -> KnownProposal | None:
+        """Return an admitted proposal."""
+        return self.proposals.of(hid)
+
+    def unopposed(self, originator: str, terms: bytes, *, at_ms: int) -> tuple[tuple[bytes, KnownProposal], ...]:
+        """Return the proposals of these terms that every member had in time and none of them objected to."""
+        return self.proposals.unopposed(originator, terms, at_ms=at_ms)
 
     # What one decision writes.
 
@@ -216,6 +234,7 @@ class Store:
                 [(hid, item.place, item.disclosure, item.blob, item.chunks) for item in admitted.portions],
             )
             self.joint.keep(admitted)
+        self.proposals.keep(admitted)
         release = self._next_release
         self._next_release += 1
         self._sql.execute(
@@ -252,6 +271,10 @@ class Store:
             of, whose, authority = admitted.overridden
             readers = tuple(sorted(row.wrap.to for row in admitted.rows))
             rows.append(("overridden", of, whose, pack((admitted.hid, author, authority, readers))))
+        rows += [
+            ("let_go", admitted.hid, item.permission.reader, pack((item.proposal, *item.permission)))
+            for item in admitted.let_go
+        ]
         self.write_records(rows, at=at)
         if self.log is not None:
             self.log.append([*leaves_of_admission(admitted, at=at)], at=at)
@@ -270,6 +293,8 @@ class Store:
             [(first + offset, at, *row) for offset, row in enumerate(rows)],
         )
         self._next_record += len(rows)
+        if self._decisions is not None:
+            self._decisions.update(agency for stage, _, agency, _ in rows if stage in _DECISIONS)
         if self.log is not None:
             installed = any(stage == "bundle" for stage, *_ in rows)
             self.log.append([*leaves_of_records(rows, at=at)], at=at, bundle_installed=installed)
@@ -462,8 +487,8 @@ class Store:
                 self._cutters.pop(release, None)
                 self._cancel("release = ?", release, at=now_ms)
                 self.recalls.forget(release)
-            for table in ("chunk", "portion", "release", "reader", "joint", "message"):
-                self._sql.execute(f"DELETE FROM {table} WHERE hid = ?", (hid,))  # noqa: S608 - six constants
+            for table in ("chunk", "portion", "release", "reader", "joint", "proposal", "message"):
+                self._sql.execute(f"DELETE FROM {table} WHERE hid = ?", (hid,))  # noqa: S608 - seven constants
         return len(expired)
 
 

@@ -1,8 +1,9 @@
 """Memories that live as long as one vector: the interfaces of the router's and the node's store, in dictionaries."""
 
 from agencies.state import Accepted, HeldMessage
-from broker.state import Admitted, KnownMessage
+from broker.state import Admitted, KnownMessage, KnownProposal
 from schemas.frames import VerdictMessage
+from schemas.workflow import Grant
 
 
 class MemoryState:
@@ -12,6 +13,8 @@ class MemoryState:
         self._messages: dict[bytes, KnownMessage] = {}
         self._verdicts: dict[tuple[bytes, bytes], VerdictMessage] = {}
         self._readers: dict[bytes, frozenset[str]] = {}
+        self._proposals: dict[bytes, KnownProposal] = {}
+        self._opposed: set[bytes] = set()
 
     def verdict_on(self, hid: bytes, wraps_hash: bytes) -> VerdictMessage | None:
         """Return the verdict already given on this release, if any."""
@@ -25,9 +28,24 @@ class MemoryState:
         """Return everybody to whom any portion of the message was ever queued."""
         return self._readers.get(hid, frozenset())
 
-    def next_record(self) -> int:
-        """Return the number that the next record will have."""
-        return len(self._verdicts) + 1
+    def proposal(self, hid: bytes) -> KnownProposal | None:
+        """Return an admitted proposal."""
+        return self._proposals.get(hid)
+
+    def unopposed(self, originator: str, terms: bytes, *, at_ms: int) -> tuple[tuple[bytes, KnownProposal], ...]:
+        """Return the proposals of these terms that nobody objected to; here everybody has what was sent at once."""
+        return tuple(
+            (hid, known)
+            for hid, known in sorted(self._proposals.items())
+            if known.terms == terms
+            and known.originator == originator
+            and known.object_by < at_ms <= known.expires
+            and hid not in self._opposed
+        )
+
+    def next_decision(self, author: str) -> int:
+        """Return the number that the next decision on a release of this author will have."""
+        return 1 + sum(self._messages[hid].originator == author for hid, _ in self._verdicts)
 
     def keep(self, admitted: Admitted) -> None:
         """Keep an accepted release, and carry a recall out."""
@@ -40,6 +58,10 @@ class MemoryState:
         self._verdicts[admitted.hid, admitted.wraps_hash] = admitted.message
         readers = frozenset(row.wrap.to for row in admitted.rows)
         self._readers[admitted.hid] = self._readers.get(admitted.hid, frozenset()) | readers
+        if admitted.proposal is not None:
+            self._proposals[admitted.hid] = admitted.proposal
+        if admitted.kind == "objection" and admitted.ref is not None:
+            self._opposed.add(admitted.ref)
         if admitted.kind == "recall" and admitted.ref in self._messages:
             self._messages[admitted.ref] = self._messages[admitted.ref]._replace(recalled=True, blobs={})
 
@@ -62,6 +84,14 @@ class MemoryInbox:
     def held(self, hid: bytes) -> HeldMessage | None:
         """Return a message of the inbox."""
         return self._held.get(hid)
+
+    def offered_to(self, _hid: bytes) -> dict[str, int]:
+        """Return nobody: what a vector hands to a node was made by others."""
+        return {}
+
+    def grants(self, _hid: bytes) -> tuple[Grant, ...]:
+        """Return none: what a vector hands to a node is decided by the label alone."""
+        return ()
 
     def keep(self, accepted: Accepted) -> None:
         """Keep what a node took up, and carry a recall out."""

@@ -13,6 +13,7 @@ NATONLY: Final = "NATONLY"
 PROPIN: Final = "PROPIN"
 PERSONAL: Final = "PERSONAL"
 NO_PARTNERS: Final = "NO-PARTNERS"
+MEMBERS_FIRST: Final = "MEMBERS-FIRST"
 NOBODY: Final = "NOBODY"  # what roll-up writes where nobody is left; an empty REL TO would mean everybody
 LEAD_ONLY: Final = "LEAD-ONLY"
 RESIDENCY: Final = "RESIDENCY"
@@ -20,7 +21,7 @@ NAMED: Final = "NAMED"
 PAP: Final = "PAP"
 
 PLAIN_CAVEATS: Final = frozenset({ORCON, NATONLY, PROPIN, PERSONAL, NO_PARTNERS, NOBODY})
-CAVEATS_WITH_OPERAND: Final = frozenset({LEAD_ONLY, RESIDENCY, NAMED, PAP})
+CAVEATS_WITH_OPERAND: Final = frozenset({LEAD_ONLY, RESIDENCY, NAMED, PAP, MEMBERS_FIRST})
 
 # Permissible Actions Protocol, least restrictive first: what may be done with it, never who may have it.
 PAP_ORDER: Final = ("CLEAR", "GREEN", "AMBER", "RED")

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal, get_args
 
 from policy.caveat_tests import PurposeLimit
-from policy.caveats import NAMED, ORCON
+from policy.caveats import MEMBERS_FIRST, NAMED, ORCON
 from policy.community import Community
 from policy.enquiry import Enquiry
+from policy.members_first import MembersFirst, permission_for
 from policy.routing import NO_PERMIT
 from policy.verdict import Action, Reason, Verdict
 from schemas.bundle import Agency, Bundle, Membership, Predicate, PredicateName, Rule
@@ -187,6 +188,23 @@ def _granted(refusal: _Refusal) -> Iterator[Draft]:
     yield Draft(subject="consent", text=text, enquiry=replace(enquiry, grants=(*enquiry.grants, grant)))
 
 
+def _members_asked(refusal: _Refusal) -> Iterator[Draft]:
+    enquiry = refusal.enquiry
+    yield from refusal.drop_caveats((MEMBERS_FIRST,))
+    if enquiry.hid is None or enquiry.bit is None:
+        return
+    permissions = tuple(
+        permission_for(
+            mechanism, hid=enquiry.hid, bit=enquiry.bit, originator=enquiry.originator, reader=enquiry.recipient,
+            at_ms=enquiry.at_ms,
+        )
+        for mechanism in refusal.reason.wanted
+    )  # fmt: skip
+    text = f"propose it to the members of {', '.join(refusal.reason.wanted)}, and let none of them object"
+    changed = replace(enquiry, permissions=(*enquiry.permissions, *permissions))
+    yield Draft(subject="consent", text=text, enquiry=changed)
+
+
 def _no_embargo(refusal: _Refusal) -> Iterator[Draft]:
     yield refusal.relabel("lift the embargo", refusal.enquiry.label._replace(not_before=None))
 
@@ -248,6 +266,7 @@ _DRAFTING: Final[dict[str, Callable[[_Refusal], Iterator[Draft]]]] = {
     "NTK-RESIDENCY": _without_caveat("RESIDENCY"),
     "NTK-PROPIN": _without_caveat("PROPIN"),
     "NTK-NO-PARTNERS": _without_caveat("NO-PARTNERS"),
+    MembersFirst.rule: _members_asked,
     PurposeLimit.rule: _given_purpose,
     "NTK-NAMED": _named,
     "NTK-NOBODY": _without_caveat("NOBODY"),

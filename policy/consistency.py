@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Final, NoReturn, get_args
 
-from policy.caveats import NAMED, RESIDENCY, read_caveat
+from policy.caveats import MEMBERS_FIRST, NAMED, RESIDENCY, read_caveat
 from schemas.bundle import AgencyKind, Bundle, Predicate, Rule
 from schemas.errors import InputError
 from schemas.label import PRECEDENCE_ORDER, TLP_ORDER
@@ -169,4 +169,9 @@ def _is_known_caveat(value: str, names: _Names) -> bool:
     caveat = read_caveat(value)
     if caveat is None:
         return False
-    return {NAMED: caveat.operand in names.agencies, RESIDENCY: caveat.operand in names.states}.get(caveat.name, True)
+    known = {
+        NAMED: caveat.operand in names.agencies,
+        RESIDENCY: caveat.operand in names.states,
+        MEMBERS_FIRST: caveat.operand in names.mechanisms,
+    }
+    return known.get(caveat.name, True)

@@ -17,7 +17,7 @@ from policy.traffic_light import OPEN_ONWARD
 from policy.verdict import Action, Reason, Verdict
 from schemas.bundle import Agency
 from schemas.label import Label
-from schemas.workflow import Grant
+from schemas.workflow import Grant, Permission
 
 __all__ = ["OWN", "Action", "Reason", "Verdict", "decide"]
 
@@ -38,6 +38,7 @@ def decide(
     bit: int | None = None,
     original_audience: frozenset[str] = frozenset(),
     grants: tuple[Grant, ...] = (),
+    permissions: tuple[Permission, ...] = (),
 ) -> Verdict:
     """Decide whether one recipient may have one portion.
 
@@ -54,6 +55,7 @@ def decide(
         bit: The portion's place in the report, 0 to 31; without it no grant covers anything.
         original_audience: Who had the portion from its originator.
         grants: The originator's consents.
+        permissions: What silence procedures let go to partners.
 
     Returns:
         The verdict with every test that was made. It never raises: what cannot be understood is denied.
@@ -81,6 +83,7 @@ def decide(
         bit=bit,
         original_audience=original_audience,
         grants=grants,
+        permissions=permissions,
     )
     return _judge(question, reader, reasons)
 

@@ -6,7 +6,7 @@ from policy.community import Community
 from policy.decide import decide
 from policy.verdict import Action, Verdict
 from schemas.label import Label
-from schemas.workflow import Grant
+from schemas.workflow import Grant, Permission
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,7 @@ class Enquiry:
     bit: int | None = None
     original_audience: frozenset[str] = frozenset()
     grants: tuple[Grant, ...] = ()
+    permissions: tuple[Permission, ...] = ()
 
     def decide(self, community: Community) -> Verdict:
         """Decide it by the rules of a community."""
@@ -40,4 +41,5 @@ class Enquiry:
             bit=self.bit,
             original_audience=self.original_audience,
             grants=self.grants,
+            permissions=self.permissions,
         )

@@ -6,7 +6,7 @@ caveat or name that the bundle does not define refuses everybody, the originator
 
 from collections.abc import Iterator
 
-from policy.caveats import NAMED, RESIDENCY, read_caveat
+from policy.caveats import MEMBERS_FIRST, NAMED, RESIDENCY, read_caveat
 from policy.community import Community
 from policy.directory import is_active
 from policy.verdict import Reason
@@ -39,6 +39,7 @@ def unknown_words(label: Label, community: Community) -> Iterator[str]:
             caveat is None
             or (caveat.name == NAMED and community.position(caveat.operand) is None)
             or (caveat.name == RESIDENCY and caveat.operand not in community.with_state)
+            or (caveat.name == MEMBERS_FIRST and not community.knows_mechanism(caveat.operand))
         ):
             yield f"caveat {word}"
 

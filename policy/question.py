@@ -7,7 +7,7 @@ from policy.community import Community
 from policy.verdict import Action, Reason
 from schemas.bundle import Agency
 from schemas.label import Label
-from schemas.workflow import Grant
+from schemas.workflow import Grant, Permission
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,7 @@ class Question:
         bit: The portion's place in the report, for grants.
         original_audience: Who had the portion from its originator.
         grants: The originator's consents known to whoever asks.
+        permissions: What members let go to partners by their silence, as far as whoever asks knows.
     """
 
     label: Label
@@ -39,6 +40,7 @@ class Question:
     bit: int | None = None
     original_audience: frozenset[str] = frozenset()
     grants: tuple[Grant, ...] = ()
+    permissions: tuple[Permission, ...] = ()
 
     @property
     def is_onward(self) -> bool:

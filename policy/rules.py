@@ -7,6 +7,8 @@ from typing import Final
 
 from policy.caveat_tests import CAVEAT_TESTS
 from policy.caveats import ORCON
+from policy.life_safety import LifeSafety
+from policy.members_first import MembersFirst
 from policy.question import HandlingTest, Question
 from policy.traffic_light import OPEN_ONWARD, TrafficLight
 from policy.verdict import Reason
@@ -129,12 +131,12 @@ class Mechanisms:
     rule: Final = "NTK-MECHANISM"
     cites: Final = "H18"
 
-    def check(self, question: Question, recipient: Agency) -> Reason | None:
     @staticmethod
     def _members(question: Question, mechanism: str) -> int:
         community, at_ms = question.community, question.at_ms
         return community.standing_in(mechanism, "member", at_ms) | community.standing_in(mechanism, "reciprocal", at_ms)
 
+    def check(self, question: Question, recipient: Agency) -> Reason | None:
         """Pass if one of the agreements has the recipient as a member, on whatever terms."""
         wanted = question.label.mechanisms
         if not wanted:
@@ -158,7 +160,6 @@ class Mechanisms:
         return mask
 
 
-class ThirdParty:
 class Reciprocity:
     """Reciprocity: who is a member on reciprocal terms reads while it is on record as a contributor."""
 
@@ -190,6 +191,7 @@ class Reciprocity:
         return community.everyone & ~(owing & ~reading)
 
 
+class ThirdParty:
     """The third-party rule: nobody hands on what is another's without the originator's consent."""
 
     rule: Final = "NTK-ONWARD"
@@ -293,8 +295,10 @@ HANDLING_TESTS: Final[tuple[HandlingTest, ...]] = (
     Clearance(),
     Compartments(),
     Mechanisms(),
-    *CAVEAT_TESTS,
     Reciprocity(),
+    *CAVEAT_TESTS,
+    MembersFirst(),
+    LifeSafety(),
     TrafficLight(),
     ThirdParty(),
     OriginatorControl(),

@@ -9,7 +9,7 @@ from typing import Final, cast, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
-from policy.caveats import CAVEATS_WITH_OPERAND, NAMED, PLAIN_CAVEATS, RESIDENCY, read_caveat
+from policy.caveats import CAVEATS_WITH_OPERAND, MEMBERS_FIRST, NAMED, PLAIN_CAVEATS, RESIDENCY, read_caveat
 from policy.consistency import AFFECTED, AND_ABOVE, BUILT_IN_PREFIX, ORIGINATOR, UNAFFECTED
 from scenarios.fields import Fields
 from scenarios.pack_community import CommunityNames
@@ -128,7 +128,12 @@ def _is_known_caveat(word: str, names: CommunityNames) -> bool:
     caveat = read_caveat(word)
     if caveat is None:
         return False
-    return {NAMED: caveat.operand in names.agencies, RESIDENCY: caveat.operand in names.states}.get(caveat.name, True)
+    known = {
+        NAMED: caveat.operand in names.agencies,
+        RESIDENCY: caveat.operand in names.states,
+        MEMBERS_FIRST: caveat.operand in names.mechanisms,
+    }
+    return known.get(caveat.name, True)
 
 
 def read_labels(entries: list[tuple[str, Fields]], names: CommunityNames, start_ms: int) -> dict[str, Label]:

@@ -22,9 +22,13 @@ from schemas.limits import (
 )
 from schemas.names import AgencyId, Hash, Millis, Signature, Uint, Version
 
-Kind = Literal["report", "rfi", "answer", "recall", "receipt", "request", "decision", "cosign", "coord"]
+Kind = Literal[
+    "report", "rfi", "answer", "recall", "receipt", "request", "decision", "cosign", "coord", "override",
+    "proposal", "objection",
+]  # fmt: skip
 KINDS: Final[tuple[Kind, ...]] = (
-    "report", "rfi", "answer", "recall", "receipt", "request", "decision", "cosign", "coord",
+    "report", "rfi", "answer", "recall", "receipt", "request", "decision", "cosign", "coord", "override",
+    "proposal", "objection",
 )  # fmt: skip
 
 Place = Annotated[int, Field(ge=0, lt=PORTIONS_MAX)]
@@ -42,7 +46,7 @@ class Header(NamedTuple):
         ts: Sealed at, Unix ms.
         exp: Dropped on arrival after this, Unix ms.
         bv: Version of the community bundle the author used.
-        ref: ``hid`` of what this corrects, recalls, answers or asks about, or None.
+        ref: ``hid`` of what this corrects, recalls, answers or asks about, or the hash of a proposal's terms, or None.
         por: Commitments to the portions in shuffled order, decoys among them.
     """
 

@@ -21,8 +21,13 @@ PRECEDENCE_RANK: Final[dict[str, int]] = {word: rank for rank, word in enumerate
 # The topics of messages about reports, by kind; nothing but a message of that kind may bear one.
 WORKFLOW_PREFIX: Final = "workflow."
 WORKFLOW_TOPICS: Final[dict[str, str]] = {
-    kind: f"{WORKFLOW_PREFIX}{kind}" for kind in ("receipt", "request", "decision", "coord", "cosign")
+    kind: f"{WORKFLOW_PREFIX}{kind}"
+    for kind in ("receipt", "request", "decision", "coord", "cosign", "proposal", "objection")
 }
+
+# The topics of life-safety overrides: this and the authority under which one is made, which is a mechanism of the same
+# name. Nothing but an override may bear one.
+LIFE_SAFETY_PREFIX: Final = "life-safety."
 
 # The levels of the exercise lattice, lowest first. A bundle names the ones in force; these are what packs use.
 EXERCISE_LEVELS: Final = ("EX-UNCLAS", "EX-RESTRICTED", "EX-CONFIDENTIAL", "EX-SECRET")

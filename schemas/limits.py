@@ -55,6 +55,11 @@ RECEIPT_DUE_MS: Final[Mapping[str, int]] = MappingProxyType(
     {"FLASH": 10 * 60_000, "IMMEDIATE": 30 * 60_000, "PRIORITY": 3 * 3_600_000, "ROUTINE": 6 * 3_600_000}
 )
 
+# A silence procedure: members need time to read what they might object to, and what they did not object to is let go
+# soon or not at all, or it would be another matter by then.
+SILENCE_PROCEDURE_MS_MIN: Final = 10 * 60_000
+PERMISSION_MS: Final = 24 * 3_600_000
+
 # A life-safety override: what leaves without its originator's consent is bounded in words and in readers, by what a
 # router can count without reading.
 OVERRIDE_PADDED_BYTES_MAX: Final = 512  # two steps of padding: a code, a position, a time, an office and one line

@@ -9,12 +9,16 @@ from pydantic import Field
 
 from schemas.envelope import Bits
 from schemas.limits import DECONFLICT_HELD_CLASSES, DECONFLICT_POINTS, RECEIPT_ITEMS_MAX
-from schemas.names import AgencyId, Hash, Millis, ShortText, Signature
-from schemas.report import Exercise
+from schemas.names import AgencyId, Hash, Millis, ShortText, Signature, Word
+from schemas.report import MICRODEGREES, Exercise, Passage
 
 ReceiptStatus = Literal["delivered", "opened", "acknowledged", "acted", "purged", "cannot", "misreleased", "used"]
 Outcome = Literal["grant", "refuse"]
 Reason = Annotated[str, Field(min_length=1, max_length=1_000)]
+Danger = Literal[
+    "persons-in-water", "vessel-adrift", "vessel-sinking", "vessel-missing", "fire", "hazardous-release",
+    "medical-emergency", "hospital-diverting", "attack-imminent", "lifeline-down",
+]  # fmt: skip
 CoordAct = Literal["task", "offer", "accept", "decline", "done"]
 Point = Annotated[bytes, Field(min_length=32, max_length=32)]
 AskedPoints = Annotated[tuple[Point, ...], Field(min_length=DECONFLICT_POINTS, max_length=DECONFLICT_POINTS)]
@@ -139,3 +143,66 @@ class CosignContent(NamedTuple):
     marking: Exercise
     signature: Signature | None
     reason: Annotated[str, Field(max_length=1_000)]
+
+
+class ReleaseTerms(NamedTuple):
+    """What a proposal would let go: exactly these portions of one message, to one reader."""
+
+    hid: Hash
+    bits: Bits
+    reader: AgencyId
+
+
+class ProposalContent(NamedTuple):
+    """Something that every full member of a mechanism may stop by objecting until ``object_by``, Unix ms.
+
+    ``release`` is what will be released if nobody does; None where the matter is no release. The mechanism is that of
+    the label, and the hash of the terms is the header's ``ref``.
+    """
+
+    marking: Exercise
+    subject: Reason
+    reason: Reason
+    release: ReleaseTerms | None
+    object_by: Millis
+
+
+class ObjectionContent(NamedTuple):
+    """A member's objection to the proposal that the header's ``ref`` names; it cannot be taken back."""
+
+    marking: Exercise
+    reason: Reason
+
+
+class Permission(NamedTuple):
+    """What follows from a proposal to which no member of ``mechanism`` objected: ``begin`` to ``expires``, Unix ms."""
+
+    mechanism: Word
+    hid: Hash
+    bits: Bits
+    originator: AgencyId
+    reader: AgencyId
+    begin: Millis
+    expires: Millis
+
+
+class OverrideContent(NamedTuple):
+    """Position and danger, and nothing else of the report that the header's ``ref`` names (H16).
+
+    ``office`` is the role that ordered it, never a person; the authority it acts under is the label's topic. Degrees
+    are in millionths, ``at`` is Unix ms, ``line`` is one plain line.
+    """
+
+    marking: Exercise
+    office: Annotated[str, Field(min_length=1, max_length=80)]
+    danger: Danger
+    latitude_micro: Annotated[int, Field(ge=-90 * MICRODEGREES, le=90 * MICRODEGREES)]
+    longitude_micro: Annotated[int, Field(ge=-180 * MICRODEGREES, le=180 * MICRODEGREES)]
+    radius_m: Annotated[int, Field(ge=0, le=20_040_000)]  # half the way round the Earth
+    at: Millis
+    line: Annotated[tuple[Passage, ...], Field(min_length=1, max_length=4)]
+
+    @property
+    def passages(self) -> tuple[str, ...]:
+        """The opaque ids of the passages in its line, in order, without repeats."""
+        return tuple(dict.fromkeys(run.passage for run in self.line if run.passage is not None))

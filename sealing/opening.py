@@ -10,7 +10,7 @@ from schemas.codec import read_shape, unpack
 from schemas.envelope import Kind, Wrap
 from schemas.errors import Code, NotForMeError, RemoteError
 from schemas.label import Label
-from schemas.limits import CONTENT_BYTES_MAX, PORTION_KEY_BYTES
+from schemas.limits import CONTENT_BYTES_MAX, OVERRIDE_PADDED_BYTES_MAX, PORTION_KEY_BYTES
 from schemas.report import PortionContent
 from schemas.workflow import (
     CoordContent,
@@ -19,6 +19,9 @@ from schemas.workflow import (
     DecisionContent,
     DeconflictAsk,
     DeconflictReply,
+    ObjectionContent,
+    OverrideContent,
+    ProposalContent,
     ReceiptContent,
     RequestContent,
     RfiContent,
@@ -38,6 +41,9 @@ Content = (
     | DeconflictAsk
     | DeconflictReply
     | CosignContent
+    | OverrideContent
+    | ProposalContent
+    | ObjectionContent
 )
 
 _CONTENT_SHAPES: Final[dict[Kind, Any]] = {
@@ -49,6 +55,9 @@ _CONTENT_SHAPES: Final[dict[Kind, Any]] = {
     "request": RequestContent,
     "decision": DecisionContent,
     "cosign": CosignContent,
+    "override": OverrideContent,
+    "proposal": ProposalContent,
+    "objection": ObjectionContent,
 }
 
 
@@ -121,8 +130,10 @@ def read_content(kind: Kind, plaintext: bytes) -> Content:
     if shape is None:
         msg = f"a {kind} has no portions"
         raise RemoteError(Code.CONTENT, msg)
+    # One byte at least is padding, and the router has counted the padded text: an override holds no more.
+    bytes_max = OVERRIDE_PADDED_BYTES_MAX - 1 if kind == "override" else CONTENT_BYTES_MAX
     try:
-        value = unpack(plaintext, bytes_max=CONTENT_BYTES_MAX)
+        value = unpack(plaintext, bytes_max=bytes_max)
     except RemoteError as error:
         raise RemoteError(Code.CONTENT, str(error)) from error
     content: Content = read_shape(shape, value, code=Code.CONTENT)

@@ -33,6 +33,7 @@ PERSON_PAIR: Final = b"sw1 pair"
 PERSON_WRAP: Final = b"sw1 wrap"
 PERSON_INTERSECT: Final = b"sw1 intersect"
 PERSON_TAIL: Final = b"sw1 tail"
+PERSON_TERMS: Final = b"sw1 terms"
 
 # Signatures begin with their purpose, so that none is valid as another kind of statement.
 SIGN_RELEASE: Final = b"sw1 release\0"

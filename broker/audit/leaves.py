@@ -15,7 +15,7 @@ from schemas.codec import pack, read_shape, unpack
 from schemas.envelope import Bits, Kind, Place
 from schemas.errors import LogError, LogFault, RemoteError
 from schemas.limits import HASH_BYTES
-from schemas.names import AgencyId, Hash, Millis, Uint, Version, Word
+from schemas.names import AgencyId, AgencyIds, Hash, Millis, Uint, Version, Word
 from sealing.primitives import keyed
 
 LOG_SECRET_BYTES: Final = 32
@@ -100,6 +100,33 @@ class RecalledLeaf(NamedTuple):
     by: Hash
 
 
+class OverriddenLeaf(NamedTuple):
+    """Position and danger of the message ``hid`` went to ``readers`` by the override ``by``, which ``invoker`` made."""
+
+    stage: Literal["overridden"]
+    at: Millis
+    hid: Hash
+    originator: AgencyId
+    by: Hash
+    invoker: AgencyId
+    authority: Word
+    readers: AgencyIds
+
+
+class LetGoLeaf(NamedTuple):
+    """Portions went to a partner since no member of ``mechanism`` had objected to ``proposal`` until ``object_by``."""
+
+    stage: Literal["let_go"]
+    at: Millis
+    hid: Hash
+    originator: AgencyId
+    reader: AgencyId
+    bits: Bits
+    proposal: Hash
+    mechanism: Word
+    object_by: Millis
+
+
 class CancelledLeaf(NamedTuple):
     """What was queued for a reader will not be delivered."""
 
@@ -134,6 +161,8 @@ Leaf = (
     | RefusedLeaf
     | DeliveredLeaf
     | RecalledLeaf
+    | OverriddenLeaf
+    | LetGoLeaf
     | CancelledLeaf
     | RevokedLeaf
     | BundleLeaf
@@ -146,6 +175,8 @@ _SHAPES: Final[dict[str, type[Leaf]]] = {
     "refused": RefusedLeaf,
     "delivered": DeliveredLeaf,
     "recalled": RecalledLeaf,
+    "overridden": OverriddenLeaf,
+    "let_go": LetGoLeaf,
     "cancelled": CancelledLeaf,
     "revoked": RevokedLeaf,
     "bundle": BundleLeaf,
@@ -201,7 +232,7 @@ def party_key(of_message: bytes, agency: str) -> bytes:
 def leaf_key(secret: bytes, leaf: Leaf) -> bytes:
     """Return the key under which a leaf is committed to: that of its message and of the agency it tells of."""
     match leaf:
-        case AdmittedLeaf() | ReleasedLeaf() | RefusedLeaf() | RecalledLeaf():
+        case AdmittedLeaf() | ReleasedLeaf() | RefusedLeaf() | RecalledLeaf() | OverriddenLeaf() | LetGoLeaf():
             return party_key(message_key(secret, leaf.hid), leaf.originator)
         case DecidedLeaf() | DeliveredLeaf() | CancelledLeaf():
             return party_key(message_key(secret, leaf.hid), leaf.reader)

@@ -13,6 +13,8 @@ from broker.audit.leaves import (
     DecidedLeaf,
     DeliveredLeaf,
     Leaf,
+    LetGoLeaf,
+    OverriddenLeaf,
     RecalledLeaf,
     RefusedLeaf,
     RefusedPair,
@@ -35,6 +37,17 @@ def leaves_of_admission(admitted: Admitted, *, at: int) -> Iterator[Leaf]:
         yield AdmittedLeaf("admitted", at, hid, originator, admitted.kind, admitted.ref, admitted.wraps_hash)
     if admitted.kind == "recall" and admitted.ref is not None:
         yield RecalledLeaf("recalled", at, admitted.ref, originator, hid)
+    overridden = admitted.overridden
+    if overridden is not None:
+        readers = tuple(sorted(row.wrap.to for row in admitted.rows))
+        yield OverriddenLeaf(
+            "overridden", at, overridden.hid, overridden.originator, hid, originator, overridden.authority, readers
+        )
+    for proposal, permission in admitted.let_go:
+        yield LetGoLeaf(
+            "let_go", at, hid, originator, permission.reader, permission.bits, proposal, permission.mechanism,
+            permission.begin - 1,
+        )  # fmt: skip
     for row in admitted.rows:
         yield DecidedLeaf("decided", at, hid, row.wrap.to, originator, row.wrap.bits)
 

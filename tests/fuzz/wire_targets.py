@@ -42,7 +42,7 @@ from schemas.frames import (
 )
 from schemas.limits import PORTIONS_MAX, WRAPS_MAX
 from schemas.report import Indicator, Observed, Passage, PortionContent
-from schemas.workflow import DecisionContent, ReceiptContent, ReceiptItem, RequestContent
+from schemas.workflow import DecisionContent, Grant, ReceiptContent, ReceiptItem, RequestContent
 from sealing.directory import BoxDirectory
 from sealing.notes import (
     TYPE_COSIGNATURE,
@@ -145,6 +145,9 @@ class _NoMemory:
 
     def offered_to(self, _hid: bytes) -> dict[str, int]:
         return {}
+
+    def grants(self, _hid: bytes) -> tuple[Grant, ...]:
+        return ()
 
 
 @cache
