@@ -10,7 +10,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from agencies.drafts import Quote
+from agencies.state import NodeState
 from schemas.codec import pack
+from schemas.errors import SealError
 from schemas.label import read_label
 
 DERIVED_TABLES: Final = """
@@ -21,6 +23,28 @@ CREATE TABLE used(hid BLOB NOT NULL, reader TEXT NOT NULL, product BLOB NOT NULL
     PRIMARY KEY(hid, reader, product)) WITHOUT ROWID;
 """
 _WHOLE: Final = -1  # the place of a parent that is named, and of which no portion is quoted
+
+
+def check_held(quotes: Iterable[Quote], *, parents: Iterable[bytes], state: NodeState) -> None:
+    """Prove that what a product is made from was not taken back while it was being written.
+
+    A desk reads first and writes then. What is recalled between the two, or erased at the end of a grant, taints no
+    product that is not there yet; so it would go out, and nobody would be told to recall it.
+
+    Raises:
+        SealError: If a parent was recalled, or a portion that is quoted is here no more.
+    """
+    for quote in quotes:
+        held = state.held(quote.hid)
+        if held is not None and held.originator == quote.originator and not held.bits >> quote.place & 1:
+            msg = f"portion {quote.place} of {quote.hid.hex()[:16]} is quoted, and {quote.originator}'s grant is over"
+            raise SealError(msg, remedy="write it anew without that portion, or ask its originator again")
+    for parent in {*parents, *(quote.hid for quote in quotes)}:
+        held = state.held(parent)
+        # A recall of what never came here may be anybody's word.
+        if held is not None and held.recalled and held.kind:
+            msg = f"{parent.hex()[:16]} was recalled by {held.originator} and cannot be used any more"
+            raise SealError(msg, remedy="write it anew without what was recalled")
 
 
 class DerivedTable:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from agencies.derived import check_held
 from agencies.drafts import Draft, Quote, Why, WorkflowDraft
 from agencies.inheritance import check_inherited
 from agencies.joint_table import TAKEN_BACK, Answer, HeldProduct, JointPart, JointPlan, JointQuote, LedProduct
@@ -57,7 +58,9 @@ class JointProducts(Outgoing):
         """
         check_inherited(draft.portions, draft.quotes)
         plan = _plan(draft, cosigners, needed)
+        named = [parent.hid for item in draft.portions for parent in item.content.derived_from]
         with self._store.transaction():
+            check_held(draft.quotes, parents=named, state=self._store)
             return self._show(plan, draft.ref, moment)
 
     def next_step(self, hid: bytes) -> Step:
