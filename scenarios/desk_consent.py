@@ -46,9 +46,8 @@ class DeskConsent:
         for originator in order.to:
             content = RequestContent("EXERCISE", reader, 0, order.subject, order.why, answer_by, until)
             draft = WorkflowDraft(kind="request", content=content, to=originator, ref=None, why=why)
-            await self._node.send_workflow(
-                draft, originator=originator, subject=order.subject, reader=reader, answer_by_ms=answer_by
-            )
+            noted = {"originator": originator, "subject": order.subject, "reader": reader, "answer_by_ms": answer_by}
+            await self._node.send_workflow(draft, **noted, order=order.order)
 
     async def decide(self, planned: PlannedAct, released: Mapping[str, bytes], why: Why) -> None:
         """Decide on the requests that set an act off; raises as ``Node.send_workflow``.
@@ -85,13 +84,17 @@ class DeskConsent:
         draft = WorkflowDraft(kind="decision", content=content, to=request.originator, ref=request.hid, why=why)
         noted = _noted(order, asked, content)
         await self._node.send_workflow(draft, **noted)
-        if content.expires is not None and for_another and anew:
+        if for_another and anew and (content.expires is not None or self._is_partner(asked.reader)):
             # The end of the grant binds its reader's node, so that has to know of it too, and of nothing that the
-            # reader had before: that stays.
+            # reader had before: that stays. A partner holds the decision as the word that the members were asked.
             copy = replace(draft, content=content._replace(bits=anew), to=asked.reader, ref=None)
             await self._node.send_workflow(copy, copy=True, **noted)
         if granted is not None and (anew or not permitted):
             self._sent(order.order, await self._node.release_again(granted, {asked.reader: 0}, why))
+
+    def _is_partner(self, reader: str) -> bool:
+        agency = self._node.core.community.agency(reader)
+        return agency is not None and agency.kind == "partner"
 
     def _grant_ends(self, order: StandingOrder, asked: RequestContent) -> int | None:
         """Return when a grant ends, Unix ms: when the order says, and no later than it was wanted."""

@@ -21,7 +21,14 @@ _MEASURES: Final[tuple[MeasureKind, ...]] = get_args(MeasureKind)
 _OUTCOMES: Final[tuple[str, ...]] = ("grant", "refuse")
 _SENDING: Final = ("report", "forward", "request", "joint")
 _HIGHER_IS_BETTER: Final[frozenset[MeasureKind]] = frozenset(
-    {"on_time_share", "corrections_complete", "decided_in_time", "attempts_noticed"}
+    {
+        "on_time_share",
+        "corrections_complete",
+        "decided_in_time",
+        "attempts_noticed",
+        "full_lineage",
+        "lead_minutes",
+    }  # fmt: skip
 )
 _NO_TIME: Final = Span(least_ms=0, most_ms=0)
 # Fields that only some acts have; elsewhere they would be silently without effect.

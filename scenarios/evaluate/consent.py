@@ -24,6 +24,7 @@ class ConsentRequest:
         in_time: Whether it was decided by ``answer_by_ms``; None while that had not come by ENDEX.
         expires_ms: When a grant ends; None for good.
         ended_ms: When the reader's node erased what came by it.
+        concealed: Whether the asker was told no more than that there is no such report.
     """
 
     hid: str
@@ -43,6 +44,7 @@ class ConsentRequest:
     reason: str
     conditions: str
     in_time: bool | None
+    concealed: bool = False
     expires_ms: int | None = None
     ended_ms: int | None = None
 
@@ -110,7 +112,7 @@ def _follow(asked: Moment, decision: Moment | None, history: History, start_ms: 
         state, in_time = ("lapsed", False) if lapsed else ("open at ENDEX", None)
     return ConsentRequest(
         hid=hid,
-        order=release.order if release else None,
+        order=release.order if release else asked.fields.get("order"),
         asker=asked.source,
         originator=originator,
         reader=reader,
@@ -126,6 +128,7 @@ def _follow(asked: Moment, decision: Moment | None, history: History, start_ms: 
         reason=decision.text("reason") if decision else "",
         conditions=decision.text("conditions") if decision else "",
         in_time=in_time,
+        concealed=decision is not None and bool(decision.fields.get("concealed")),
         expires_ms=_expires(decision, start_ms),
         ended_ms=_ended(reader, product[1], history) if product is not None else None,
     )

@@ -55,6 +55,9 @@ class _Asked:
 
     def rules(self, release: Release, agency: str, portions: Iterable[PortionSeen]) -> dict[str, frozenset[str]]:
         """Return the rules by which these portions are denied to an agency, with the facts that each denies."""
+        if release.act == "joint":
+            # A joint product is one whole: what denies one part denies them all, and its lead recorded by which rule.
+            return {}
         denied: dict[str, frozenset[str]] = {}
         for portion in portions:
             verdict = decide(
@@ -79,7 +82,8 @@ def _left_out(pack: Pack, history: History, asked: _Asked, knowledge: Knowledge)
         for agency, rule in left_out.items():
             rules = asked.rules(release, agency, release.portions) if release else {}
             if not rules:  # nothing to ask about, or a bundle has changed since: the recorded rule stands
-                facts = _facts_of_release(release, asked.tagging) if release else _facts_meant(moment, keeps, knowledge)
+                whole = _as_first_released(release, history)
+                facts = _facts_of_release(whole, asked.tagging) if whole else _facts_meant(moment, keeps, knowledge)
                 rules = {str(rule): facts}
             for denying, facts in rules.items():
                 if facts:
@@ -124,6 +128,12 @@ def _release_that_followed(moment: Moment, history: History) -> Release | None:
         ),
         None,
     )
+
+
+def _as_first_released(release: Release | None, history: History) -> Release | None:
+    """Return the first release of a message, which alone names its portions on the record."""
+    hid = None if release is None else release.hid
+    return next((each for each in history.releases if each.hid == hid), None)
 
 
 def _facts_of_release(release: Release, tagging: Tagging) -> frozenset[str]:

@@ -23,6 +23,7 @@ from scenarios.evaluate.flows import Flow, Spread, count_flows, follow_spread
 from scenarios.evaluate.history import History
 from scenarios.evaluate.joint import JointProduct, list_joint
 from scenarios.evaluate.knowledge import learn
+from scenarios.evaluate.lineage import DerivedProduct, trace_lineage
 from scenarios.evaluate.measures import ObjectiveResult, Observed, SharingFigures, count_sharing, rate_objectives
 from scenarios.evaluate.needs import NeedResult, judge_needs
 from scenarios.evaluate.overdue import OverdueReceipt, list_overdue
@@ -83,6 +84,7 @@ class Evaluation:
     requests: tuple[ConsentRequest, ...]
     joint: tuple[JointProduct, ...]
     red: tuple[RedTry, ...]
+    lineage: tuple[DerivedProduct, ...]
     injects: tuple[InjectPlayed, ...]
     branches: tuple[BranchTaken, ...]
     changes: tuple[CommunityChange, ...]
@@ -151,6 +153,7 @@ def evaluate(
         requests=requests,
         joint=list_joint(history),
         red=red,
+        lineage=trace_lineage(history, tagging_of(pack), (each.inject for each in pack.injects), requests),
         injects=list_injects(pack, history),
         branches=list_branches(history),
         changes=list_changes(pack, history, events, communities),
@@ -212,6 +215,7 @@ def _figures(
         requests=judged.requests,
         called_for=corrections_called_for(pack, history),
         red=red,
+        lineage=trace_lineage(history, tagging, (each.inject for each in pack.injects), judged.requests),
         end_ms=history.end_ms,
     )
     return Figures(

@@ -11,6 +11,7 @@ from typing import Final, Literal, assert_never
 from scenarios.evaluate.cells import Cell
 from scenarios.evaluate.consent import ConsentRequest
 from scenarios.evaluate.corrections import Correction
+from scenarios.evaluate.lineage import DerivedProduct
 from scenarios.evaluate.red import RedTry
 from scenarios.evaluate.wording import length_text
 from scenarios.model import Measure, Objective
@@ -91,6 +92,7 @@ class Observed:
     requests: tuple[ConsentRequest, ...]
     called_for: frozenset[str]  # correcting orders whose occasion came
     red: tuple[RedTry, ...] = ()
+    lineage: tuple[DerivedProduct, ...] = ()
     end_ms: int
 
 
@@ -150,6 +152,10 @@ def _measure(measure: Measure, observed: Observed) -> MeasureResult:
         case "surplus_share":
             lower_is_better = True
             value, counted, evidence = _surplus_share(measure, observed)
+        case "full_lineage":
+            value, counted, evidence = _full_lineage(measure, observed)
+        case "lead_minutes":
+            value, counted, evidence = _lead_minutes(measure, observed)
         case "forged_accepted":
             lower_is_better = True
             value, counted, evidence = _forged_accepted(measure, observed)
@@ -259,6 +265,31 @@ def _surplus_share(measure: Measure, observed: Observed) -> _Figure:
     if figures.surplus_share is None:
         return None, "nothing was passed on", evidence
     return figures.surplus_share, f"{figures.surplus} of {figures.known} cells were surplus", evidence
+
+
+def _full_lineage(measure: Measure, observed: Observed) -> _Figure:
+    # A person's product has no standing order; it counts as well.
+    chosen = [each for each in observed.lineage if not measure.of or each.order in measure.of or each.order is None]
+    evidence = [product.hid for product in chosen]
+    if not chosen:
+        return None, "nothing was made from what others reported", evidence
+    whole = sum(product.whole for product in chosen)
+    return whole / len(chosen), f"{whole} of {len(chosen)} products name every parent", evidence
+
+
+def _lead_minutes(measure: Measure, observed: Observed) -> _Figure:
+    """Count how long before it fell due the last of those who need a fact knew it; nothing, if one never did."""
+    fell_due = {"on time", "late", "missed"}
+    cells = [cell for cell in observed.needed if cell.need in measure.of and cell.state in fell_due]
+    evidence = [cell.source for cell in cells if cell.source is not None and cell.by == "message"]
+    if not cells:
+        return None, "no need fell due before ENDEX", evidence
+    leads = [
+        max(0, cell.due_ms - cell.known_ms) if cell.due_ms is not None and cell.known_ms is not None else 0
+        for cell in cells
+    ]
+    counted = f"the last of {len(cells)} knew it {length_text(min(leads))} ahead"
+    return float(min(leads) // 60_000), counted, evidence
 
 
 def _done_by_red(measure: Measure, observed: Observed) -> list[RedTry]:

@@ -93,7 +93,13 @@ def judge_policy(
 
     ``denials`` are those that the play met; a label nobody tried for an agency has cost that agency nothing.
     """
-    met = {(fact, denial.agency) for denial in denials for fact in denial.facts}
+    met = {
+        (fact, denial.agency)
+        for denial in denials
+        for fact in denial.facts
+        # Who had the fact before it was denied had nothing to work round.
+        if not _knew(knowledge, fact, denial)
+    }
     carriages = _carriages(pack, history, tagging)
     cells = []
     for fact in pack.facts:
@@ -107,6 +113,11 @@ def judge_policy(
             answers = [_ask(carriage, agency, pack, communities) for carriage in others]
             cells.append(_classify(fact.fact, agency, _standing(fact.fact, agency, pack), answers, met=met))
     return tuple(cells)
+
+
+def _knew(knowledge: Knowledge, fact: str, denial: Denial) -> bool:
+    first = knowledge.first_read(fact, denial.agency)
+    return first is not None and first.read_ms < denial.at_ms
 
 
 def _carriages(pack: Pack, history: History, tagging: Tagging) -> list[Carriage]:

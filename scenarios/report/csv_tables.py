@@ -53,7 +53,7 @@ def make_tables(
     makers: Sequence[Callable[[Evaluation], CsvTable]] = (
         _matrix, _timeline, _outages, _needs, _delays, _spread, _sharing, _disclosures, _policy, _objectives,
         _corrections, _recalls, _requests, _refusals, _overdue, _joint, _red, _questions, _fairness,
-        _reconciliation, _improvements, _suggested,
+        _lineage, _reconciliation, _improvements, _suggested,
     )  # fmt: skip
     return (*(make(evaluation) for make in makers), _story(story), _messages(pack, history))
 
@@ -274,6 +274,24 @@ def _joint(evaluation: Evaluation) -> CsvTable:
         "replaced_ms", "member", "answer", "answered_ms", "reason",
     )  # fmt: skip
     return CsvTable(name="joint", heads=heads, rows=rows)
+
+
+def _lineage(evaluation: Evaluation) -> CsvTable:
+    """Write one row for each ancestor of each derived product, and one for a product that names none."""
+    rows = tuple(
+        (each.hid, each.title, each.agency, each.order, each.act, each.released_ms, each.facts, each.readers,
+         str(each.whole), each.strangers, parent and parent.depth, parent and parent.hid, parent and parent.title,
+         parent and parent.agency, parent and parent.released_ms, parent and "; ".join(parent.markings),
+         parent and parent.facts, parent and str(parent.controlled), parent and parent.inject)
+        for each in evaluation.lineage
+        for parent in each.ancestors or (None,)
+    )  # fmt: skip
+    heads = (
+        "product", "title", "author", "order", "act", "released_ms", "facts", "readers", "whole", "strangers", "depth",
+        "ancestor", "ancestor_title", "originator", "ancestor_released_ms", "ancestor_markings", "ancestor_facts",
+        "controlled", "inject",
+    )  # fmt: skip
+    return CsvTable(name="lineage", heads=heads, rows=rows)
 
 
 def _reconciliation(evaluation: Evaluation) -> CsvTable:
