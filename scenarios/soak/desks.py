@@ -7,10 +7,17 @@ from typing import Final, assert_never
 
 from agencies.drafts import Draft, Why
 from agencies.incoming import Arrival
+from agencies.notices import Notice
 from policy.community import Community as Compiled
+from scenarios.soak.desk_book import Book
+from scenarios.soak.desk_consent import ConsentDesks
+from scenarios.soak.desk_joint import JointDesks
+from scenarios.soak.desk_products import ProductDesks
+from scenarios.soak.desk_questions import QuestionDesks
 from scenarios.soak.plan import Again, Message, Recall, Revocation, Rotation, Work
 from scenarios.soak.reference import LABELS, revoked
 from scenarios.soak.region import LOOK_S, Region
+from scenarios.soak.workflow import Consent, Joint, Product, Question
 from schemas.bundle import Bundle
 from schemas.errors import SealError
 from schemas.report import Passage, Portion, PortionContent
@@ -28,10 +35,14 @@ class Desks:
     def __init__(self, region: Region) -> None:
         self._region = region
         self._ghost = region.ghost
-        self._hids: dict[int, bytes] = {}  # of the plan's messages
+        self._book = Book(region)
+        self._hids = self._book.hids
         self._signed: bytes | None = None  # the newest bundle, once there is a second one
         self._habits = stream(region.plan.seed, "desks")
-        self._over = False
+        self._products = ProductDesks(self._book)
+        self._consents = ConsentDesks(self._book, self._products)
+        self._joint = JointDesks(self._book)
+        self._questions = QuestionDesks(self._book)
 
     def begin(self) -> None:
         """Have all work of the plan fall due, counted from now."""
@@ -40,7 +51,7 @@ class Desks:
 
     def end(self) -> None:
         """Go home: what comes while the lives of the run end is opened by nobody."""
-        self._over = True
+        self._book.over = True
 
     def install_again(self) -> None:
         """Give the broker the newest bundle, as its operator does who has put back a copy."""
@@ -53,6 +64,17 @@ class Desks:
         after_s = self._habits.random() * 30
         if arrival.kind == "report" and after_s < 15:  # noqa: PLR2004 - half of it is opened at all
             running_simulation().call_later(after_s, self._open, agency, arrival.hid)
+        if self._region.plan.workflow:
+            self._consents.arrived(agency, arrival)
+            self._joint.arrived(agency, arrival)
+            self._questions.arrived(agency, arrival)
+
+    def told(self, agency: str, notice: Notice) -> None:
+        """Take in what a node tells its desk unasked: that a recall has tainted what was made here."""
+        joint = tuple(product for product in notice.products if self._joint.leads(product))
+        self._joint.told(agency, replace(notice, products=joint))
+        others = tuple(product for product in notice.products if product not in joint)
+        self._products.told(agency, replace(notice, products=others))
 
     def _begin(self, item: Work) -> None:
         region = self._region
@@ -73,12 +95,28 @@ class Desks:
                 work = self._recall(author, item)
             case Rotation():
                 work = region.until_dead(region.nodes[item.agency], self._change_keys(item.agency))
+            case Consent() | Product() | Joint() | Question():
+                self._begin_story(item)
+                return
             case _:
                 assert_never(item)
         region.tasks.create_task(work, name=f"desk-{item.at_ms}")
 
+    def _begin_story(self, story: Consent | Product | Joint | Question) -> None:
+        match story:
+            case Consent():
+                self._consents.begin(story)
+            case Product():
+                self._products.begin(story)
+            case Joint():
+                self._joint.begin(story)
+            case Question():
+                self._questions.begin(story)
+            case _:
+                assert_never(story)
+
     def _author(self, number: int) -> str | None:
-        return next((found.agency for found in self._region.plan.messages if found.number == number), None)
+        return self._book.author(number)
 
     async def _release(self, message: Message) -> None:
         node = self._region.nodes[message.agency].node
@@ -125,7 +163,7 @@ class Desks:
             await asyncio.sleep(5 * LOOK_S)
 
     async def _try_recall(self, author: str, recall: Recall, recalled: list[bool]) -> None:
-        hid, node = self._hids.get(recall.message), self._region.nodes[author].node
+        hid, node = self._book.hid(recall.message), self._region.nodes[author].node
         if hid is None or node is None:
             return
         before = hid.hex() in self._ghost.recalls.asked
@@ -164,7 +202,7 @@ class Desks:
 
     def _open(self, agency: str, hid: bytes) -> None:
         life = self._region.nodes[agency]
-        if life.node is not None and not self._over:
+        if life.node is not None and not self._book.over:
             work = self._region.until_dead(life, life.node.opened(hid))
             self._region.tasks.create_task(work, name=f"desk-opens-{agency}")
 

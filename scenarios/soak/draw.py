@@ -9,8 +9,9 @@ from random import Random  # noqa: TID251 - the type of a seeded stream
 from typing import Final
 
 from scenarios.soak.draw_hostility import with_hostility
+from scenarios.soak.draw_workflow import with_workflow
 from scenarios.soak.plan import Again, Message, Plan, Recall, Revocation, Rotation
-from scenarios.soak.reference import AGENCIES, BROKER, LABELS
+from scenarios.soak.reference import AGENCIES, BROKER, LABELS_DRAWN
 from transport.fault_draw import draw_clock_faults, draw_disk_faults, draw_faults
 from transport.faults import Fault, Partition
 from transport.seeded import stream
@@ -25,7 +26,7 @@ _SHORT_LIVED: Final = 1 / 8  # the share of runs in which some messages expire w
 
 def draw_plan(seed: int) -> Plan:
     """Draw the plan of a seed: a few agencies at work, and faults where and when they work."""
-    return with_hostility(_with_recalls(_with_key_changes(_with_machine_faults(_draw_work(seed)))))
+    return with_workflow(with_hostility(_with_recalls(_with_key_changes(_with_machine_faults(_draw_work(seed))))))
 
 
 def _with_machine_faults(plan: Plan) -> Plan:
@@ -121,7 +122,7 @@ def _draw_work(seed: int) -> Plan:
 
 
 def _draw_message(number: int, work: Random, struck: Sequence[str]) -> Message:
-    labels = tuple(work.randrange(len(LABELS)) for _ in range(work.choice((1, 1, 2, 3))))
+    labels = tuple(work.randrange(LABELS_DRAWN) for _ in range(work.choice((1, 1, 2, 3))))
     few = work.random() < 1 / 2
     return Message(
         number=number,

@@ -8,27 +8,33 @@ router's log, frames, bounds.
 import hashlib
 import json
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from agencies.incoming import LAST_DSEQ
 from policy.community import Community
 from scenarios.soak.figures import Account
+from scenarios.soak.ghost_between import Between
 from scenarios.soak.ghost_bounds import look_for_remains, measure, measure_tasks
 from scenarios.soak.ghost_community import Bundles
+from scenarios.soak.ghost_consent import Consents
 from scenarios.soak.ghost_evil import EvilWatch
 from scenarios.soak.ghost_flood import FloodWatch
+from scenarios.soak.ghost_joint import JointWatch
 from scenarios.soak.ghost_log import LogWatch
 from scenarios.soak.ghost_losses import node_put_back, router_put_back
+from scenarios.soak.ghost_questions import QuestionWatch
 from scenarios.soak.ghost_recall import Recalls
-from scenarios.soak.ghost_reports import Reports, Sent
+from scenarios.soak.ghost_reports import REPORTED, Reports, Sent
+from scenarios.soak.ghost_taint import Taint
 from scenarios.soak.ghost_time import Times
 from scenarios.soak.ghost_wire import WireWatch
 from scenarios.soak.invariants import LIVELINESS, NEVER_BACK, NOTHING_LOST, REVOKED, Tolerance, Violation
 from scenarios.soak.losses import Losses
-from scenarios.soak.reference import BROKER
+from scenarios.soak.reference import BEGIN_MS, BROKER
 from schemas.codec import unpack
 from schemas.limits import FRAME_BYTES_MAX
+from transport.faults import Fault
 from transport.seeded import stream
 
 _RECORD: Final = "SELECT number, at, stage, hid, agency, body FROM record WHERE number > ?"
@@ -51,10 +57,18 @@ class Ghost:
         now_ms: Virtual time.
         router: The router's public sign key.
         seed: Of the run; decides whose keys a frame is tried with.
+        faults: Of the plan, to say what they fell between.
     """
 
     def __init__(
-        self, community: Community, *, tolerance: Tolerance, now_ms: Callable[[], int], router: bytes, seed: int
+        self,
+        community: Community,
+        *,
+        tolerance: Tolerance,
+        now_ms: Callable[[], int],
+        router: bytes,
+        seed: int,
+        faults: Sequence[Fault] = (),
     ) -> None:
         self._tolerance = tolerance
         self._now_ms = now_ms
@@ -74,10 +88,22 @@ class Ghost:
         self.flood: FloodWatch | None = None  # where somebody sends too much
         self.recalls = Recalls(self.reports, self._bundles, self.losses, tolerance)
         self.times = Times(self.reports)
+        self.between = Between(faults, now_ms=now_ms, saw=self.saw)
+
+        def unix_ms() -> int:
+            return BEGIN_MS + now_ms()
+
+        self.consents = Consents(
+            self.reports, self._bundles, self.losses, tolerance=tolerance, between=self.between, now_ms=unix_ms
+        )
+        self.joint = JointWatch(self.reports, self._bundles, self.losses, between=self.between)
+        self.questions = QuestionWatch(self.reports, self._bundles, between=self.between, now_ms=unix_ms)
+        self.taint = Taint(self.reports, self.recalls, self._bundles, self.losses, between=self.between)
         self.log = self._watch_log()
         self.wire = WireWatch(
             self.reports, self._bundles, chance=stream(seed, "ghost wire"), honest=not tolerance.lying
         )
+        self.wire.joint = self.joint
 
     @property
     def accepted(self) -> set[str]:
@@ -205,6 +231,8 @@ class Ghost:
             self.log.committed(sql)
         else:
             node_put_back(self.reports, owner, sql)
+            self.consents.node_put_back(owner, sql)
+            self.questions.node_put_back(owner, sql)
             self.recalls.node_put_back(owner, sql)
 
     def _watch_log(self) -> LogWatch:
@@ -242,6 +270,19 @@ class Ghost:
         self.times.journal(agency, at_ms, stage, fields)
         if not self.recalls.journal(agency, stage, fields):
             self._report(agency, at_ms, stage, fields)
+        self._workflow(agency, at_ms, stage, fields)
+
+    def _workflow(self, agency: str, at_ms: int, stage: str, fields: dict[str, Any]) -> None:
+        """Take in what is asked, granted, signed and answered, and what was made of what."""
+        self.consents.journal(agency, at_ms, stage, fields)
+        self.joint.journal(agency, stage, fields)
+        self.questions.journal(agency, stage, fields)
+        self.taint.journal(agency, stage, fields)
+
+    def open(self, databases: Mapping[str, sqlite3.Connection]) -> list[str]:
+        """Return what was begun between agencies and has not come to its end; databases are given by owner."""
+        watches = (self.consents, self.joint, self.questions, self.taint)
+        return [text for watch in watches for text in watch.open(databases)]
 
     def _report(self, agency: str, at_ms: int, stage: str, fields: dict[str, Any]) -> None:
         reports = self.reports
@@ -253,8 +294,10 @@ class Ghost:
             case "accepted" | "refused" | "expired":
                 reports.verdict(agency, stage, fields)
             case "verified":
-                if fields["kind"] == "report":
+                if fields["kind"] in REPORTED:
                     reports.taken(agency, fields)
+                else:
+                    reports.heard.add((agency, fields["hid"]))
             case "rejected":
                 reports.refused_by_reader(agency, fields)
             case "receipt":
@@ -289,6 +332,7 @@ class Ghost:
             self.flood.record(at_ms, stage, agency, value)
         if hid is not None:
             self.recalls.record(stage, hid.hex(), agency, value)
+            self.questions.record(stage, agency, value)
             self.times.record(at_ms, stage, hid.hex())
         match stage:
             case "bundle":

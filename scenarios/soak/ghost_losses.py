@@ -7,8 +7,9 @@ has forgotten may come again; both are no fault, and two effects on one disk sti
 import json
 import sqlite3
 from collections import Counter
+from typing import Any
 
-from scenarios.soak.ghost_reports import Reports
+from scenarios.soak.ghost_reports import REPORTED, Reports
 
 
 def router_put_back(reports: Reports, sql: sqlite3.Connection) -> None:
@@ -21,26 +22,46 @@ def router_put_back(reports: Reports, sql: sqlite3.Connection) -> None:
 
 def node_put_back(reports: Reports, agency: str, sql: sqlite3.Connection) -> None:
     """Take in what a node still knows of reports, its own and others'."""
-    for pair in [pair for pair in reports.settled if pair[0] == agency]:
-        del reports.settled[pair]
-    for pair in [pair for pair in reports.verified if pair[0] == agency]:
-        del reports.verified[pair]
-    reports.receipts = {receipt for receipt in reports.receipts if receipt[0] != agency}
+    _forget(reports, agency)
     released: Counter[str] = Counter()
     for stage, packed in sql.execute("SELECT stage, fields FROM journal ORDER BY number"):
-        if stage in {"accepted", "refused"} or (stage == "expired" and not json.loads(packed)["accepted"]):
-            reports.settled.setdefault((agency, json.loads(packed)["hid"]), []).append(stage)
-        elif stage == "released":
-            released[json.loads(packed)["hid"]] += 1
-        elif stage == "verified":
-            fields = json.loads(packed)
-            if fields["kind"] == "report":
-                pair = (agency, fields["hid"])
-                reports.verified[pair] = reports.verified.get(pair, 0) | int(fields["bits"])
-        elif stage == "receipt":
-            fields = json.loads(packed)
-            if fields["status"] == "delivered":
-                reports.receipts.add((agency, fields["hid"], fields["reader"]))
+        fields = json.loads(packed)
+        if stage == "released":
+            released[fields["hid"]] += 1
+        else:
+            _remember(reports, agency, stage, fields)
     for hid, sent in reports.sent.items():
         if sent.author == agency:
             sent.forgotten = len(sent.audiences) - released[hid]
+
+
+def _forget(reports: Reports, agency: str) -> None:
+    """Leave out all that stands on one node's disk."""
+    for pair in [pair for pair in reports.settled if pair[0] == agency]:
+        del reports.settled[pair]
+    for kept in (reports.verified, reports.times, reports.ended):
+        for pair in [pair for pair in kept if pair[0] == agency]:
+            del kept[pair]
+    reports.heard = {pair for pair in reports.heard if pair[0] != agency}
+    reports.receipts = {receipt for receipt in reports.receipts if receipt[0] != agency}
+
+
+def _remember(reports: Reports, agency: str, stage: str, fields: dict[str, Any]) -> None:
+    """Take in an entry of a journal that was put back."""
+    match stage:
+        case "accepted" | "refused":
+            reports.settled.setdefault((agency, fields["hid"]), []).append(stage)
+        case "expired" if not fields["accepted"]:
+            reports.settled.setdefault((agency, fields["hid"]), []).append(stage)
+        case "verified" if fields["kind"] in REPORTED:
+            pair = (agency, fields["hid"])
+            reports.times[pair] = reports.times.get(pair, 0) + 1
+            reports.verified[pair] = reports.verified.get(pair, 0) | int(fields["bits"])
+        case "verified":
+            reports.heard.add((agency, fields["hid"]))
+        case "grant_over":
+            reports.end(agency, fields["hid"], int(fields["bits"]))
+        case "receipt" if fields["status"] == "delivered" or "decision" in fields:
+            reports.receipts.add((agency, fields["hid"], fields["reader"]))
+        case _:
+            pass

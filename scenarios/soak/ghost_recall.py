@@ -52,6 +52,10 @@ class Recalls:
         self._erased: set[tuple[str, str]] = set()  # (agency, message)
         self._confirmed: set[tuple[str, str, str]] = set()  # (author, message, reader)
 
+    def has_erased(self, agency: str, hid: str) -> bool:
+        """Tell whether an agency has erased a message at its author's recall, as its own disk has it."""
+        return (agency, hid) in self._erased
+
     @property
     def recalled(self) -> set[str]:
         """The messages of which the router must release nothing any more."""
@@ -64,7 +68,7 @@ class Recalls:
                 asked = Asked(agency, fields["hid"], tuple(fields["audience"]))
                 self.asked.setdefault(fields["ref"], []).append(asked)
                 return True
-            case "receipt" if fields["status"] in {"purged", "cannot"}:
+            case "receipt" if fields["status"] in {"purged", "cannot"} and "decision" not in fields:
                 self._confirmed.add((agency, fields["hid"], fields["reader"]))
                 return True
             case "recalled":

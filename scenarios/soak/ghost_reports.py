@@ -5,13 +5,14 @@ Policy is asked here by ``decide``, where nodes and router ask ``audience_mask``
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from policy.community import Community
 from policy.decide import decide
 from policy.verdict import Action
 from scenarios.soak.ghost_clocks import EMBARGO, EmbargoClocks
 from scenarios.soak.ghost_community import Bundles
+from scenarios.soak.ghost_orders import Granted, Order
 from scenarios.soak.invariants import (
     NOTHING_LOST,
     NOTHING_UNSENT,
@@ -26,6 +27,8 @@ from scenarios.soak.reference import BROKER
 from schemas.codec import read_shape
 from schemas.label import Label
 
+REPORTED: Final = frozenset({"report", "rfi", "answer"})  # the kinds that are released under labels of their own
+
 Broke = Callable[[int, str], None]
 """Told which invariant does not hold, and in words; the first one counts."""
 
@@ -39,6 +42,9 @@ class Sent:
     labels: dict[int, Label]
     audiences: list[dict[str, int]] = field(default_factory=list)
     forgotten: int = 0  # of these, by an author whose disk was put back
+    repeats: bool = False  # the same portions go to the same readers more than once
+    granted: dict[str, int] = field(default_factory=dict)  # bits by reader: by consent alone
+    passages: frozenset[str] = frozenset()
 
     def bits(self, reader: str) -> int:
         """Return all portions that were ever released to a reader."""
@@ -73,12 +79,18 @@ class Reports:
         self._meant: dict[str, tuple[str, ...]] = {}
         self.sent: dict[str, Sent] = {}
         self.accepted: set[str] = set()  # what a desk was told is accepted
+        self.orders: dict[str, Order] = {}  # what desks mean by what they release, by the order that they name
+        self.made: dict[str, str] = {}  # what was released first by each order
+        self.order_of: dict[str, str] = {}  # by which order each message was released first
+        self.ended: dict[tuple[str, str], int] = {}  # (reader, hid): bits whose grant is over
+        self.heard: set[tuple[str, str]] = set()  # (reader, hid): messages about messages, as their readers have them
         self.settled: dict[tuple[str, str], list[str]] = {}  # (author, hid): verdicts as the author has them
         self.admitted: dict[str, int] = {}
         self.verified: dict[tuple[str, str], int] = {}  # (reader, hid): bits
         self.rejected: set[tuple[str, str]] = set()
         self.cancelled: set[tuple[str, str]] = set()
         self.receipts: set[tuple[str, str, str]] = set()  # (author, hid, reader): delivered
+        self.times: dict[tuple[str, str], int] = {}  # (reader, hid): of what goes to a reader more than once
         self.doubled = 0  # effects that came a second time
 
     # What nodes wrote.
@@ -90,18 +102,29 @@ class Reports:
     def released(self, author: str, at_ms: int, fields: dict[str, Any]) -> None:
         """Take in a release, whose audience must be what policy says."""
         hid, audience = fields["hid"], {reader: int(bits) for reader, bits in fields["audience"].items()}
-        sent = self.sent.get(hid)
+        sent, order = self.sent.get(hid), self.orders.get(fields["order"])
         if sent is None:
             labels = {item["place"]: _label(item["label"]) for item in fields["portions"]}
-            sent = self.sent[hid] = Sent(author, at_ms, labels)
+            sent = self.sent[hid] = Sent(author, at_ms, labels, repeats=order is not None and order.repeats)
+            sent.passages = frozenset(passage for item in fields["portions"] for passage in item["passages"])
         sent.audiences.append(audience)
+        self.made.setdefault(fields["order"], hid)
+        self.order_of.setdefault(hid, fields["order"])
+        if isinstance(order, Granted):
+            for reader, bits in audience.items():
+                sent.granted[reader] = sent.granted.get(reader, 0) | bits
         community = self._bundles.of(author)
         meant = self._meant.get(author) or tuple(agency.agency for agency in community.bundle.agencies)
+        if order is not None:
+            # A joint product is for its readers, and tells its co-signers as well who else has signed.
+            meant = (*meant, *sorted(set(audience) & order.among - set(meant)))
         left_out = self._left_out.get(author, {})
         for reader in meant:
             if reader == author or left_out.get(reader) == "KEY-EPOCH":
                 continue
             bits = self._oracle(sent, author, reader, at_ms, community)
+            if order is not None:
+                bits = order.narrowed(bits, sent.labels, reader=reader, at_ms=at_ms, community=community)
             if bits != audience.get(reader, 0):
                 msg = f"{author} released {audience.get(reader, 0):b} of {hid} to {reader}; policy says {bits:b}"
                 self.broke(ORACLE, msg)
@@ -134,17 +157,30 @@ class Reports:
         """Take in what a reader has opened and written down: an effect."""
         hid, bits = fields["hid"], int(fields["bits"])
         before = self.verified.get((reader, hid), 0)
-        if before & bits:
+        sent = self.sent.get(hid)
+        if before & bits and sent is not None and sent.repeats:
+            # Each release of it is one effect; a delivery that came twice would be one too many.
+            self._repeated(reader, hid, sent)
+        elif before & bits:
             self.doubled += 1
             self.broke(ONE_EFFECT, f"{reader} took portions {before & bits:b} of {hid} a second time")
         self.verified[reader, hid] = before | bits
-        sent = self.sent.get(hid)
         if sent is None or sent.author != fields["originator"] or bits & ~sent.bits(reader):
             self.broke(NOTHING_UNSENT, f"{reader} took {bits:b} of {hid}, which was never released to it")
             return
         for item in fields["portions"]:
             if _label(item["label"]) != sent.labels[item["place"]]:
                 self.broke(NOTHING_UNSENT, f"{reader} has another label at place {item['place']} of {hid}")
+
+    def _repeated(self, reader: str, hid: str, sent: Sent) -> None:
+        times = self.times[reader, hid] = self.times.get((reader, hid), 1) + 1
+        if times > sum(reader in audience for audience in sent.audiences):
+            self.doubled += 1
+            self.broke(ONE_EFFECT, f"{reader} took {hid} {times} times, more often than it was released to it")
+
+    def end(self, reader: str, hid: str, bits: int) -> None:
+        """Take in that portions came by a grant that is over: their reader has erased them."""
+        self.ended[reader, hid] = self.ended.get((reader, hid), 0) | bits
 
     def refused_by_reader(self, agency: str, fields: dict[str, Any]) -> None:
         """Take in what a reader would not take."""
@@ -169,10 +205,14 @@ class Reports:
     def receipt(self, author: str, fields: dict[str, Any]) -> None:
         """Take in a receipt as the author has it."""
         hid, reader = fields["hid"], fields["reader"]
-        known = self.verified.get((reader, hid), 0) or (reader, hid) in self.rejected
+        known = (
+            self.verified.get((reader, hid), 0)
+            or self.ended.get((reader, hid), 0)
+            or (reader, hid) in self.rejected | self.heard
+        )
         if not known and reader not in self._losses.put_back:
             self.broke(RECEIPTED, f"{author} holds a receipt of {reader} for {hid}, which that disk does not have")
-        if fields["status"] == "delivered":
+        if fields["status"] == "delivered" or "decision" in fields:
             self.receipts.add((author, hid, reader))
 
     # What the router wrote.
@@ -185,7 +225,7 @@ class Reports:
         struck = self._bundles.revoked & {author, *named}
         if struck:
             self.broke(REVOKED, f"{hid} was admitted after {', '.join(sorted(struck))} had been revoked")
-        if kind != "report":
+        if kind not in REPORTED:
             return
         sent = self.sent.get(hid)
         if sent is None or sent.author != author or named not in sent.audiences:
@@ -245,8 +285,8 @@ class Reports:
         verdicts = self.settled.get((sent.author, hid), [])
         if "refused" in verdicts and (self._tolerance.refusals or hid in self._early):
             return ""
-        if self.verified.get((reader, hid), 0) != sent.bits(reader):
-            held = self.verified.get((reader, hid), 0)
+        held = self.verified.get((reader, hid), 0)
+        if held | self.ended.get((reader, hid), 0) != sent.bits(reader):
             if self._losses.explain(sent.author, hid, reader):
                 return ""
             return f"{reader} holds {held:b} of {hid} where {sent.bits(reader):b} was accepted"

@@ -9,7 +9,8 @@ from random import Random  # noqa: TID251 - the type of a seeded stream
 from typing import Final
 
 from scenarios.soak.ghost_community import Bundles
-from scenarios.soak.ghost_reports import Reports
+from scenarios.soak.ghost_joint import JointWatch
+from scenarios.soak.ghost_reports import REPORTED, Reports
 from scenarios.soak.invariants import ORACLE, REVOKED
 from scenarios.soak.reference import AGENCIES
 from schemas.codec import pack
@@ -49,6 +50,7 @@ class WireWatch:
         self._agreed: dict[tuple[bytes, bytes], bytes] = {}
         self._tried: set[tuple[str, bytes]] = set()
         self.saw: Callable[[str], None] = reports.saw
+        self.joint: JointWatch | None = None  # counts the signatures of what several agencies wrote together
 
     def learn_keys(self, ring: KeyRing) -> None:
         """Be told of an agency's box keys, as soon as it has them."""
@@ -77,6 +79,8 @@ class WireWatch:
         except RemoteError:
             return
         originator = received.originator
+        if self.joint is not None:
+            self.joint.delivery(agency, received)
         # A lying router sends what it likes; there it counts that nobody takes it up.
         if self._honest and self._bundles.revoked & {agency, originator}:
             self._broke(REVOKED, f"delivery {message.dseq} of {originator} went to {agency} after a revocation")
@@ -104,7 +108,7 @@ class WireWatch:
         if wrap.to != agency or len(received.wraps) != 1:
             self._broke(ORACLE, f"{agency} was sent the wrap of {wrap.to} for {received.hid.hex()}")
         sent = self._reports.sent.get(received.hid.hex())
-        if received.header.kind == "report" and (sent is None or (disclosed | wrap.bits) & ~sent.bits(agency)):
+        if received.header.kind in REPORTED and (sent is None or (disclosed | wrap.bits) & ~sent.bits(agency)):
             self._broke(ORACLE, f"{agency} was sent portions {disclosed:b} of {received.hid.hex()}, not all its own")
 
     def _try(self, received: Received, wrap: Wrap, others: Iterable[str]) -> None:

@@ -26,6 +26,10 @@ THROTTLED: Final = 18
 FILE_REFUSED: Final = 14
 RECALLED: Final = 15
 IN_TIME: Final = 16
+CONSENT: Final = 19
+TAINTED: Final = 20
+COSIGNED: Final = 21
+ANSWERED: Final = 22
 
 INVARIANTS: Final = {
     NO_CRASH: "no part ends with an error of ours",
@@ -47,6 +51,10 @@ INVARIANTS: Final = {
     FILE_REFUSED: "a file that is damaged, or another's, is never served from",
     RECALLED: "what was recalled goes to nobody and stays with nobody",
     IN_TIME: "nothing is taken up after its end, and no id is used twice",
+    CONSENT: "a grant counts for its portions, reader and time, and a request lapses once and alike at both ends",
+    TAINTED: "who has erased a recalled report releases nothing more that was made from it",
+    COSIGNED: "a joint product goes out with k valid signatures, and is made again without those who left it",
+    ANSWERED: "a question is answered once, truthfully, and to nobody but who asked",
 }
 
 

@@ -18,6 +18,7 @@ from agencies.core import NodeCore
 from agencies.incoming import Arrival
 from agencies.keyring import Keys
 from agencies.node import Node, NodeTimings
+from agencies.notices import Notice
 from agencies.store import NodeStore
 from broker.core import Identity, RouterCore
 from broker.quota import QuotaLimits, Quotas
@@ -170,10 +171,18 @@ class Life(ABC):
 class NodeLife(Life):
     """An agency's node; its keys are kept beside its database."""
 
-    def __init__(self, agency: str, around: Surroundings, *, on_arrival: Callable[[str, Arrival], None]) -> None:
+    def __init__(
+        self,
+        agency: str,
+        around: Surroundings,
+        *,
+        on_arrival: Callable[[str, Arrival], None],
+        on_notice: Callable[[str, Notice], None],
+    ) -> None:
         super().__init__(agency, node_database(agency), around)
         self._ring = around.community.rings[agency]
         self._on_arrival = on_arrival
+        self._on_notice = on_notice
         self.node: Node | None = None
 
     def die(self) -> None:
@@ -199,6 +208,7 @@ class NodeLife(Life):
             machine_clock=self.machine_clock,
             entropy=SeededEntropy(around.seed, purpose=f"node {self.name} life {self.lives}"),
             on_arrival=partial(self._arrived, end),
+            on_notice=partial(self._noticed, end),
             keep_keys=self._keep_keys,
             timings=TIMINGS if around.hostile is None else around.hostile.timings(TIMINGS),
         )
@@ -226,6 +236,10 @@ class NodeLife(Life):
     def _arrived(self, end: asyncio.Future[bool], arrival: Arrival) -> None:
         if not end.done():
             self._on_arrival(self.name, arrival)
+
+    def _noticed(self, end: asyncio.Future[bool], notice: Notice) -> None:
+        if not end.done():
+            self._on_notice(self.name, notice)
 
     def _fenced(self, inner: Connect, end: asyncio.Future[bool]) -> Connect:
         @asynccontextmanager

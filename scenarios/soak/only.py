@@ -7,10 +7,11 @@ from scenarios.soak.draw import draw_plan
 from scenarios.soak.hostility import Hostility
 from scenarios.soak.parts import parts_of, with_parts
 from scenarios.soak.plan import Plan
+from scenarios.soak.workflow import STORY_KINDS
 from schemas.errors import UsageError
 from transport.faults import Fault
 
-_ALWAYS: Final = frozenset({"message", "again"})
+_ALWAYS: Final = frozenset({"message", "again", *STORY_KINDS})
 _DRAWS_MOST: Final = 1_000  # the rarest kind stands in one plan of some hundred
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from scenarios.soak.plan import Plan
 
 # Faults before work: what is tried first to be left out is what a reader of the plan would rather not have to read.
-_FIELDS: Final = ("faults", "hostility", "rotations", "recalls", "again", "revocations", "messages")
+_FIELDS: Final = ("faults", "hostility", "rotations", "recalls", "again", "revocations", "workflow", "messages")
 
 
 class Part(NamedTuple):

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from scenarios.soak.hostility import Hostility, Quota
 from scenarios.soak.reference import LABELS
+from scenarios.soak.workflow import Consent, Joint, Product, Question, Story
 from schemas.errors import InputError
 from schemas.names import AgencyId
 from transport.faults import Fault, Millis
@@ -67,7 +68,7 @@ class Rotation(Shape):
     agency: AgencyId
 
 
-Work = Message | Again | Revocation | Recall | Rotation
+Work = Message | Again | Revocation | Recall | Rotation | Consent | Joint | Product | Question
 
 
 class Plan(Shape):
@@ -83,13 +84,14 @@ class Plan(Shape):
     revocations: Annotated[tuple[Revocation, ...], Field(max_length=16)] = ()
     recalls: Annotated[tuple[Recall, ...], Field(max_length=100)] = ()
     rotations: Annotated[tuple[Rotation, ...], Field(max_length=100)] = ()
+    workflow: Annotated[tuple[Story, ...], Field(max_length=100)] = ()
     faults: Annotated[tuple[Fault, ...], Field(max_length=1_000)]
     hostility: Annotated[tuple[Hostility, ...], Field(max_length=100)] = ()
     quota: Quota | None = None
 
     def work(self) -> tuple[Work, ...]:
         """Return all that desks do."""
-        return (*self.messages, *self.again, *self.revocations, *self.recalls, *self.rotations)
+        return (*self.messages, *self.again, *self.revocations, *self.recalls, *self.rotations, *self.workflow)
 
     def digest(self) -> str:
         """Return a short name of this plan."""

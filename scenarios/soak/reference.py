@@ -47,7 +47,10 @@ LABELS: Final = (
     Label("AMBER", "EX-RESTRICTED", "toc.piracy", caveats=("ORCON",), affected=("MYS", "THA"), precedence="PRIORITY"),
     Label("CLEAR", "EX-UNCLAS", "cyber.phishing", affected=()),
     Label("GREEN", "EX-UNCLAS", "cyber.phishing", affected=("PHL",), not_before=BEGIN_MS + 60_000),
+    # What the workflow's own messages are under besides: it may go on, once its originator has consented.
+    Label("GREEN", "EX-UNCLAS", "toc.piracy", caveats=("ORCON",), affected=("MYS", "THA"), precedence="PRIORITY"),
 )
+LABELS_DRAWN: Final = 9  # the first so many are drawn from for plain messages; old seeds keep theirs
 
 
 def make_community(entropy: Entropy) -> tuple[Community, Bundle]:

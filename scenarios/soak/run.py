@@ -145,6 +145,7 @@ class _Run:
             now_ms=lambda: loop.now_us() // 1_000,
             router=community.router.public,
             seed=plan.seed,
+            faults=plan.faults,
         )
         self._ghost.lines = [] if self._keep_lines else None
         net = SimNet(self._course)
@@ -176,13 +177,17 @@ class _Run:
             ended=self._ghost.life_ended, hostile=self._side,
         )  # fmt: skip
         region.broker = BrokerLife(around)
-        region.nodes = {agency: NodeLife(agency, around, on_arrival=self._desks.arrived) for agency in AGENCIES}
+        region.nodes = {
+            agency: NodeLife(agency, around, on_arrival=self._desks.arrived, on_notice=self._desks.told)
+            for agency in AGENCIES
+        }
         async with asyncio.TaskGroup() as lives:
             lives.create_task(region.broker.live(), name="broker-life")
             for agency, life in region.nodes.items():
                 lives.create_task(life.live(), name=f"{agency}-life")
             async with asyncio.TaskGroup() as region.tasks:
                 await self._linked()
+                self._ghost.between.begin_plan()
                 self._faults.begin()
                 if self._hostile is not None:
                     self._hostile.begin()

@@ -59,6 +59,7 @@ def unsettled(region: Region) -> list[str]:
         found.append(f"{working} desks are at work")
     databases = {agency: region.disk.connection(node_database(agency)) for agency in region.nodes}
     found += region.ghost.recalls.unexplained(databases)
+    found += region.ghost.open(databases)
     losses = region.ghost.losses
     if BROKER in losses.put_back and not losses.log_faults:
         kept = [agency for agency, sql in databases.items() if agency not in struck]

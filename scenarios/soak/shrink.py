@@ -17,7 +17,7 @@ T = TypeVar("T")
 RUNS_MOST: Final = 500
 SECONDS_MOST: Final = 60.0
 _COARSE_MS: Final = (10_000, 1_000, 100)  # times are made round, if it does no harm: they are read more easily
-_LISTS: Final = ("agencies", "holders", "to", "labels")
+_LISTS: Final = ("agencies", "holders", "to", "labels", "parents", "parts", "replies", "asks", "holds")
 # Runs a plan and returns the number of the invariant that it breaks, or None.
 Breaks = Callable[[Plan], int | None]
 
