@@ -10,17 +10,18 @@ from typing import Final, Literal, Protocol
 
 from agencies.conditions import Condition, Outcome, Sighting, TriggerWord, find, times_of, words_of
 from agencies.deconflict import Identifier
+from agencies.drafts import OverrideTerms
 from schemas.label import Label
 from schemas.workflow import CoordAct
 
 ActWord = Literal[
     "report", "forward", "request", "decide", "correct", "acknowledge",
     "hold", "joint", "cosign", "refuse_cosign", "withdraw", "ask", "answer", "decline", "deconflict", "coordinate",
-    "recall",
+    "recall", "override", "propose", "object",
 ]  # fmt: skip
 
 
-_DECIDING: Final = frozenset({"decide", "cosign", "refuse_cosign", "withdraw", "recall"})
+_DECIDING: Final = frozenset({"decide", "cosign", "refuse_cosign", "withdraw", "object", "recall"})
 
 
 class Chance(Protocol):
@@ -71,9 +72,11 @@ class StandingOrder:
         question: For ``ask``: the question; for ``coordinate``: what is said beside the subject.
         about: For ``deconflict``: what the other may hold too.
         step: For ``coordinate``.
-        outcome: For ``decide``.
         affected: For ``coordinate``: the states that help is asked for or offered to.
         override: For ``override``: what is told, and under which authority.
+        among: For ``propose``: the mechanism whose members may object.
+        releases: For ``propose``: the order whose report goes to ``reader`` if nobody does.
+        outcome: For ``decide``.
         conditions: For a grant.
         grants: For a grant: the order whose report is released to the asker.
         expires_after_ms: For a grant: how long it lasts; None is for good, or as long as the asker wanted it.
@@ -116,9 +119,11 @@ class StandingOrder:
     question: str = ""
     about: tuple[Identifier, ...] = ()
     step: CoordAct | None = None
-
     affected: tuple[str, ...] = ()
     override: OverrideTerms | None = None
+    among: str = ""
+    releases: str | None = None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedAct:

@@ -7,7 +7,7 @@ so a desk that matches its orders learns nothing that it has not been told.
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from schemas.workflow import CoordAct
 
@@ -16,9 +16,13 @@ TriggerWord = Literal[
     "request_received", "decision_received", "correction_received", "rule_denied", "link_down", "request_lapsed",
     "recall_received", "tainted",
     "rfi_received", "answer_received", "deconflict_received", "hit", "no_hit", "coord_received", "unanswered",
-    "cosign_asked",
+    "cosign_asked", "override_received", "overridden",
+    "proposal_received", "objection_received", "no_objection", "opposed",
 ]  # fmt: skip
 Outcome = Literal["grant", "refuse"]
+_TELLS_FACTS: Final = frozenset(
+    {"inject_delivered", "report_received", "correction_received", "answer_received", "override_received"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +71,8 @@ class Trigger:
 
     def matches(self, sighting: Sighting) -> bool:
         """Tell whether this sighting is what is looked for."""
-        if self.word == "fact_known":
-            known = sighting.word in {"inject_delivered", "report_received", "correction_received", "answer_received"}
-        else:
-            known = sighting.word == self.word
         return (
-            known
+            sighting.word in (_TELLS_FACTS if self.word == "fact_known" else {self.word})
             and self.who in {None, sighting.who}
             and self.sender in {None, sighting.sender}
             and self.inject in {None, sighting.cause}

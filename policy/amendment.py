@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import Final, Literal, NoReturn, get_args
 
 from policy.consistency import CHAIR, check_bundle
-from schemas.bundle import Agency, Bundle, Mechanism, Membership, Standing, Status
+from schemas.bundle import Agency, Bundle, Mechanism, Membership, Rule, Standing, Status
 from schemas.errors import InputError
 
 Step = Literal[
-    "join", "observe", "reciprocate", "credit", "leave", "chair", "suspend", "restore", "revoke", "clearance"
-]
+    "join", "observe", "reciprocate", "credit", "leave", "chair", "suspend", "restore", "revoke", "clearance",
+    "adopt", "drop",
+]  # fmt: skip
 STEPS: Final[tuple[Step, ...]] = get_args(Step)
 OF_MECHANISMS: Final = frozenset[Step]({"join", "observe", "reciprocate", "credit", "leave"})
 _CHAIR_TITLE: Final = "The chair: convenes and administers, and reads nothing by it"
@@ -30,6 +31,7 @@ class Amendment:
         who: To whom: a subject of a mechanism, else an agency.
         mechanism: For the steps ``OF_MECHANISMS``.
         level: For ``clearance``.
+        rule: For ``adopt``; ``who`` is its id, and of a rule that is dropped too.
         at_ms: For memberships, when it begins or ends, Unix ms; None: with the version. A ``credit`` begins with the
             version, and this is when it ends.
     """
@@ -39,6 +41,7 @@ class Amendment:
     mechanism: str = ""
     level: str = ""
     at_ms: int | None = None
+    rule: Rule | None = None
 
     @property
     def text(self) -> str:
@@ -57,6 +60,8 @@ _DONE: Final[dict[Step, str]] = {
     "restore": "is active again",
     "revoke": "is revoked",
     "clearance": "is cleared for {level}",
+    "adopt": "is adopted as a rule",
+    "drop": "is no rule any more",
 }
 
 
@@ -205,6 +210,21 @@ def _clearance(bundle: Bundle, amendment: Amendment, _issued: int) -> Bundle:
     return _replaced(bundle, agency._replace(clearance=amendment.level))
 
 
+def _adopt(bundle: Bundle, amendment: Amendment, _issued: int) -> Bundle:
+    if amendment.rule is None or any(rule.rule == amendment.who for rule in bundle.rules):
+        _refuse(
+            f"the rule {amendment.who} is there already", "give the new rule a name of its own, or drop the old one"
+        )
+    return bundle._replace(rules=(*bundle.rules, amendment.rule))
+
+
+def _drop(bundle: Bundle, amendment: Amendment, _issued: int) -> Bundle:
+    kept = tuple(rule for rule in bundle.rules if rule.rule != amendment.who)
+    if len(kept) == len(bundle.rules):
+        _refuse(f"the bundle has no rule {amendment.who}")
+    return bundle._replace(rules=kept)
+
+
 _AMEND: Final[dict[Step, Callable[[Bundle, Amendment, int], Bundle]]] = {
     "join": _stand("member"),
     "observe": _stand("observer"),
@@ -216,4 +236,6 @@ _AMEND: Final[dict[Step, Callable[[Bundle, Amendment, int], Bundle]]] = {
     "restore": _status,
     "revoke": _status,
     "clearance": _clearance,
+    "adopt": _adopt,
+    "drop": _drop,
 }

@@ -86,6 +86,8 @@ def _order(pack: Pack, order: Order) -> StandingOrder:
         step=order.step,
         affected=order.affected,
         override=order.override,
+        among=order.among,
+        releases=order.releases,
         cosigners=order.cosigners,
         needs=order.needs,
         withdraws=order.withdraws,

@@ -55,6 +55,12 @@ _FIELDS: Final[dict[TriggerWord, tuple[str, ...]]] = {
     "coord_received": ("who", "sender", "step"),
     "unanswered": ("who", "sender"),
     "cosign_asked": _REPORT_FIELDS,
+    "override_received": _REPORT_FIELDS,
+    "overridden": ("who", "sender"),
+    "proposal_received": ("who", "sender"),
+    "objection_received": ("who", "sender"),
+    "no_objection": ("who", "order"),
+    "opposed": ("who", "order"),
 }
 # The field that a trigger written as one word means: ``inject_delivered: E01``.
 _MAIN_FIELD: Final[dict[TriggerWord, str]] = {"inject_delivered": "inject", "fact_known": "fact", "link_down": "who"}
@@ -70,6 +76,7 @@ class KnownIds:
     orders: Collection[str]
     labels: Collection[str]
     objectives: Collection[str]
+    mechanisms: Collection[str]
 
 
 def read_condition(node: Node, known: KnownIds, problems: Problems, *, desk: str | None = None) -> Condition | None:

@@ -6,7 +6,7 @@ Everything a desk does goes through its node, sealed and judged like any other t
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import assert_never
+from typing import Final, assert_never
 
 from agencies.bots import Bot, PlannedAct
 from agencies.conditions import Outcome, Sighting, TriggerWord
@@ -21,17 +21,26 @@ from agencies.writing import Source, Written, write_product, write_report
 from scenarios.clock import ExerciseClock
 from scenarios.desk_consent import DeskConsent
 from scenarios.desk_joint import DeskJoint
+from scenarios.desk_overrides import override
 from scenarios.desk_questions import QuestionDesk
 from scenarios.desk_recalls import DeskRecalls
+from scenarios.desk_silence import DeskSilence
 from schemas.envelope import Kind
 from schemas.errors import SealError
 from schemas.report import Portion, PortionContent
-from schemas.workflow import CoordAct, DecisionContent, DeconflictAsk
+from schemas.workflow import CoordAct, DecisionContent, DeconflictAsk, OverrideContent
 
 _CAUSE_MESSAGE = {
     "report_received", "correction_received", "request_received", "decision_received", "answer_received",
-    "rfi_received", "deconflict_received", "coord_received",
+    "rfi_received", "deconflict_received", "coord_received", "override_received", "proposal_received",
 }  # fmt: skip
+
+_WORD_OF_KIND: Final[dict[str, TriggerWord]] = {
+    "request": "request_received",
+    "decision": "decision_received",
+    "proposal": "proposal_received",
+    "objection": "objection_received",
+}
 
 
 class Desk:
@@ -65,6 +74,7 @@ class Desk:
         self._consent = DeskConsent(node=node, clock=clock, sent=self._went)
         self._questions = QuestionDesk(node=node, clock=clock)
         self._recalls = DeskRecalls(node=node, bot=bot, clock=clock, in_play=in_play)
+        self._silence = DeskSilence(node=node, clock=clock)
         self._joint = DeskJoint(node=node, clock=clock, in_play=in_play, sent=self._went)
 
     def begin(self) -> None:
@@ -93,7 +103,7 @@ class Desk:
         word, step = asked if asked is not None else (_word_of(arrival), None)
         if word is None:
             return
-        contents = [content for _, content in arrival.contents if isinstance(content, PortionContent)]
+        contents = [content for _, content in arrival.contents if isinstance(content, PortionContent | OverrideContent)]
         outcome: Outcome | None = None
         for _, content in arrival.contents:
             if isinstance(content, DecisionContent):
@@ -117,13 +127,18 @@ class Desk:
         words: dict[str, tuple[TriggerWord, ...]] = {
             "lapsed": ("request_lapsed",),
             "unanswered": ("unanswered",),
+            "overridden": ("overridden",),
+            "no_objection": ("no_objection",),
+            "opposed": ("opposed",),
             "recalled": ("recall_received", "tainted") if notice.products else ("recall_received",),
         }
         if notice.word == "recalled":
             others = tuple(product for product in notice.products if not self._joint.leads(product))
             self._recalls.take(replace(notice, products=others))
         for word in words.get(notice.word, ()):
-            sighting = self._sighting(word, (notice.hid or b"").hex(), sender=notice.readers[0])
+            sighting = self._sighting(
+                word, (notice.hid or b"").hex(), sender=notice.readers[0], order=self._silence.order_of(notice)
+            )
             self._noticed(sighting)
             self._clock.at(self._clock.now_ms(), partial(self._plan, sighting))
         # A joint product of ours that a recalled report went into is made again without that part.
@@ -148,9 +163,9 @@ class Desk:
             if fields:
                 await self._node.note(f"{arrival.kind}_opened", hid=arrival.hid.hex(), **fields)
         self._noticed(self._sighting("opened", arrival.hid.hex(), sender=arrival.originator))
+        await self._questions.offer_held(arrival)
         self._plan(sighting)
 
-        await self._questions.offer_held(arrival)
     def _plan(self, sighting: Sighting) -> None:
         if not self._in_play():
             return
@@ -170,10 +185,15 @@ class Desk:
                     await self._release(planned, await self._from_messages(planned), why)
                 case "correct":
                     await self._correct(planned, why)
-                case "request" | "decide" | "recall":
+                case "request" | "decide" | "recall" | "propose" | "object":
                     await self._act_on_consent(planned, why)
                 case "ask" | "answer" | "decline" | "deconflict" | "coordinate":
                     await self._act_on_question(planned, why)
+                case "override":
+                    now_ms = self._clock.now_ms()
+                    self._sent(
+                        planned, await override(self._node, planned, self._messages(planned), why, now_ms=now_ms)
+                    )
                 case "acknowledge":
                     await self._acknowledge(planned)
                 case "joint" | "cosign" | "refuse_cosign" | "withdraw":
@@ -307,6 +327,8 @@ class Desk:
                 await self._consent.request(planned.order, why)
             case "decide":
                 await self._consent.decide(planned, self._released, why)
+            case "propose" | "object":
+                await self._silence.act(planned, self._released, why)
             case _:
                 await self._recalls.act(planned, self._released, why)
 
@@ -336,12 +358,13 @@ class Desk:
 
 
 def _word_of(arrival: Arrival) -> TriggerWord | None:
-    if arrival.kind == "request":
-        return "request_received"
-    if arrival.kind == "decision":
-        return "decision_received"
+    if arrival.kind in _WORD_OF_KIND:
+        return _WORD_OF_KIND[arrival.kind]
     if arrival.asks_cosignature:
         return "cosign_asked"
+    if arrival.kind == "override":
+        # Its originator's desk is told of it unasked, and has nothing new to read.
+        return None if arrival.tells_override else "override_received"
     if arrival.kind == "report":
         return "report_received" if arrival.ref is None else "correction_received"
     return None

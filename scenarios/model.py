@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from agencies.drafts import OverrideTerms
 from policy.amendment import Amendment
 from schemas.bundle import AgencyKind, Group, Mechanism, NationalMark, Rule
 from schemas.label import Label
@@ -22,14 +23,15 @@ InjectMode = Literal["report", "phone", "email", "media", "manual"]
 ActWord = Literal[
     "report", "forward", "request", "decide", "correct", "acknowledge",
     "hold", "joint", "cosign", "refuse_cosign", "withdraw", "ask", "answer", "decline", "deconflict", "coordinate",
-    "recall",
+    "recall", "override", "propose", "object",
 ]  # fmt: skip
 TriggerWord = Literal[
     "time", "manual", "inject_delivered", "report_sent", "report_received", "opened", "acknowledged", "fact_known",
     "request_received", "decision_received", "correction_received", "rule_denied", "link_down", "request_lapsed",
     "recall_received", "tainted",
     "rfi_received", "answer_received", "deconflict_received", "hit", "no_hit", "coord_received", "unanswered",
-    "cosign_asked",
+    "cosign_asked", "override_received", "overridden",
+    "proposal_received", "objection_received", "no_objection", "opposed",
 ]  # fmt: skip
 MeasureKind = Literal[
     "on_time_share", "disclosures", "corrections_complete", "decided_in_time", "surplus_share",
@@ -258,9 +260,11 @@ class Order:
     question: str = ""  # for ``ask``, and what ``coordinate`` says beside the subject
     about: tuple[tuple[str, str], ...] = ()  # for ``deconflict``: kind and value of what the other may hold too
     step: CoordAct | None = None  # for ``coordinate``
-
     affected: tuple[str, ...] = ()  # for ``coordinate``: the states that help is asked for or offered to
     override: OverrideTerms | None = None  # for ``override``: what is told, and under which authority
+    among: str = ""  # for ``propose``: the mechanism whose members may object
+    releases: str | None = None  # for ``propose``: the order whose report goes to ``reader`` if nobody does
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:

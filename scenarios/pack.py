@@ -27,6 +27,7 @@ from scenarios.pack_community import (
 )
 from scenarios.pack_conduct import read_bots, read_branches, read_objectives, read_orders
 from scenarios.pack_files import PackFiles, read_pack_files
+from scenarios.pack_overrides import OverrideContext
 from scenarios.pack_red import read_red
 from scenarios.pack_rules import read_labels, read_rules
 from scenarios.pack_story import read_facts, read_msel, read_must_nots, read_needs
@@ -38,6 +39,7 @@ from scenarios.text_yaml import shorten
 from scenarios.values import datetime_ms, read_datetime, read_duration_ms, read_number
 from schemas.bundle import NationalMark
 from schemas.errors import InputError
+from schemas.label import LIFE_SAFETY_PREFIX
 
 PACK_FORMAT: Final = "1"
 DURATION_MS_DEFAULT: Final = 4 * 3_600_000
@@ -147,7 +149,12 @@ class _Assembly:
         injects = read_msel(self.entries["msel"], known, context, self.parts)
         if not injects:
             self._missing("msel", "a MSEL has at least one inject")
-        orders = read_orders(self.entries["orders"], known, labels)
+        overriding = OverrideContext(
+            authorities=tuple(word for word in self.ids("mechanisms") if word.startswith(LIFE_SAFETY_PREFIX)),
+            states=tuple(sorted({item.state for item in participants if item.state is not None})),
+            content=context,
+        )
+        orders = read_orders(self.entries["orders"], known, labels, overriding)
         return Pack(
             path=self.files.path,
             digest=self.files.digest,
@@ -249,6 +256,7 @@ class _Assembly:
             orders=self.ids("orders"),
             labels=self.ids("labels"),
             objectives=self.ids("objectives"),
+            mechanisms=self.ids("mechanisms"),
         )
 
     def _measured(self, orders: tuple[Order, ...]) -> dict[MeasureKind, tuple[str, tuple[str, ...]]]:

@@ -1,4 +1,4 @@
-"""The changes of the community in mid-play: who joins, leaves, is suspended, or takes the chair, and at which time."""
+"""The changes of the community in mid-play: who joins, leaves, is suspended, takes the chair, which rules hold."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -7,10 +7,12 @@ from policy.amendment import OF_MECHANISMS, STEPS, Amendment, Step
 from scenarios.fields import Fields
 from scenarios.model import Change
 from scenarios.pack_community import CommunityNames
+from scenarios.pack_rules import read_rules
 from scenarios.problems import did_you_mean
 from scenarios.text_yaml import MapNode, TextNode, shorten
 from scenarios.values import datetime_ms, read_datetime, read_exercise_time_ms
 
+_OF_RULES: Final = frozenset[Step]({"adopt", "drop"})
 _OF_SUBJECTS: Final = frozenset[Step]({*OF_MECHANISMS, "chair"})  # a state or group may do so; the rest is an agency's
 
 
@@ -40,6 +42,9 @@ def _read_time(text: str, start_ms: int) -> int:
 
 def _read_step(step: Step, fields: Fields, names: CommunityNames, start_ms: int) -> Iterator[Amendment]:
     """Read ``suspend: [in-port]``, ``chair: idn-mar``, ``join: {mechanism: our-eyes, who: [TLS]}`` and their like."""
+    if step in _OF_RULES:
+        yield from _read_rule_step(step, fields, names)
+        return
     if step not in OF_MECHANISMS and step != "clearance":
         for who in _read_who(step, step, fields, names):
             yield Amendment(step=step, who=who)
@@ -68,6 +73,17 @@ def _read_step(step: Step, fields: Fields, names: CommunityNames, start_ms: int)
     inner.close()
     for who in everybody:
         yield Amendment(step=step, who=who, mechanism=mechanism, level=level, at_ms=until_ms)
+
+
+def _read_rule_step(step: Step, fields: Fields, names: CommunityNames) -> Iterator[Amendment]:
+    """Read ``adopt: [{id: R7, permit: {…}}]`` and ``drop: [R2]``."""
+    if step == "drop":
+        for item in fields.texts("drop"):
+            yield Amendment(step="drop", who=item.value)
+        return
+    entries = [(item.required_text("id"), item) for item in fields.each("adopt")]
+    for rule in read_rules(entries, names):
+        yield Amendment(step="adopt", who=rule.rule, rule=rule)
 
 
 def _read_who(step: Step, name: str, fields: Fields, names: CommunityNames) -> Iterator[str]:

@@ -9,6 +9,7 @@ from scenarios.model import ActWord, BotProfile, Branch, Measure, MeasureKind, O
 from scenarios.pack_joint import JOINT_FIELDS, read_joint
 from scenarios.pack_overrides import OVERRIDE_FIELDS, OverrideContext, read_override
 from scenarios.pack_questions import read_asking, read_help
+from scenarios.pack_silence import RELEASING, SILENCE_FIELDS, read_silence
 from scenarios.problems import did_you_mean
 from scenarios.text_yaml import ListNode, TextNode, shorten
 from scenarios.values import read_duration_ms, read_share, read_span, read_threshold, read_yes_or_no
@@ -19,7 +20,7 @@ NOTHING: Final = "nothing"
 _ACTS: Final[tuple[ActWord, ...]] = get_args(ActWord)
 _MEASURES: Final[tuple[MeasureKind, ...]] = get_args(MeasureKind)
 _OUTCOMES: Final[tuple[str, ...]] = ("grant", "refuse")
-_SENDING: Final = ("report", "forward", "request", "joint")
+_SENDING: Final = ("report", "forward", "request", "joint", "override")
 _HIGHER_IS_BETTER: Final[frozenset[MeasureKind]] = frozenset(
     {
         "on_time_share",
@@ -35,21 +36,23 @@ _NO_TIME: Final = Span(least_ms=0, most_ms=0)
 _FIELDS_OF_ACT: Final[dict[str, tuple[ActWord, ...]]] = {
     "keep": ("report", "forward", "correct", "joint", "answer"),
     "corrects": ("correct",),
-    "subject": ("request", "ask", "decline", "deconflict", "coordinate"),
-    "answer_within": ("request", "ask", "deconflict", "coordinate"),
+    "subject": ("propose", "request", "ask", "decline", "deconflict", "coordinate"),
+    "answer_within": ("propose", "request", "ask", "deconflict", "coordinate"),
     "question": ("ask", "coordinate"),
     "about": ("deconflict",),
     "step": ("coordinate",),
+    "affected": ("coordinate",),
     "outcome": ("decide",),
     "conditions": ("decide",),
     "grants": ("decide",),
-    "affected": ("coordinate",),
     "expires_after": ("decide",),
     "conceals": ("decide",),
-    "reader": ("request",),
+    "reader": ("request", "propose"),
     "wanted_for": ("request",),
     "recalls": ("recall",),
     **JOINT_FIELDS,
+    **OVERRIDE_FIELDS,
+    **SILENCE_FIELDS,
 }
 
 
@@ -128,20 +131,27 @@ def read_bots(entries: list[tuple[str, Fields]]) -> tuple[BotProfile, ...]:
     return tuple(found)
 
 
-def read_orders(entries: list[tuple[str, Fields]], known: KnownIds, labels: dict[str, Label]) -> tuple[Order, ...]:
+def read_orders(
+    entries: list[tuple[str, Fields]], known: KnownIds, labels: dict[str, Label], overriding: OverrideContext
+) -> tuple[Order, ...]:
     """Read the standing orders of the simulated desks."""
     acts: dict[str, str] = {order: fields.text("do") for order, fields in entries}
     found = []
     for order, fields in entries:
-        read = _read_order(order, fields, known, labels, acts)
+        read = _read_order(order, fields, known, labels, acts, overriding)
         fields.close()
         if read is not None:
             found.append(read)
     return tuple(found)
 
 
-def _read_order(
-    order: str, fields: Fields, known: KnownIds, labels: dict[str, Label], acts: dict[str, str]
+def _read_order(  # noqa: PLR0917 - private, and handed on in the order of its only caller
+    order: str,
+    fields: Fields,
+    known: KnownIds,
+    labels: dict[str, Label],
+    acts: dict[str, str],
+    overriding: OverrideContext,
 ) -> Order | None:
     who = fields.required_one_of("who", known.agencies, noun="participant")
     if fields.node("do") is None:
@@ -157,7 +167,7 @@ def _read_order(
     _check_act(fields, do, outcome)
     corrects = _read_other_order(fields, "corrects", ("report", "forward", "correct"), known, acts)
     recalls = _read_other_order(fields, "recalls", ("report", "forward", "correct"), known, acts)
-    grants = _read_other_order(fields, "grants", ("report", "forward", "correct"), known, acts)
+    grants = _read_other_order(fields, "grants", RELEASING, known, acts)
     keep = fields.words("keep", known.facts, noun="fact of the pack")
     subject, conditions, why = fields.text("subject"), fields.text("conditions"), fields.text("why")
     title, after = fields.text("title"), fields.read("after", read_span, None)
@@ -172,6 +182,8 @@ def _read_order(
     reader = fields.one_of("reader", known.agencies, noun="participant")
     joint = read_joint(who, do, fields, known, acts)
     question, step, about = read_asking(fields, do)
+    override = read_override(order, do, fields, overriding)
+    silence = read_silence(do, fields, known, acts)
     if condition is None:
         return None
     if do == "recall" and recalls is None and all(trigger.word != "tainted" for trigger in triggers_of(condition)):
@@ -183,7 +195,8 @@ def _read_order(
         subject=subject, outcome="grant" if outcome == "grant" else "refuse" if outcome == "refuse" else None,
         conditions=conditions, grants=grants, after=after, why=why, once=once, answer_within_ms=answer_within_ms,
         expires_after_ms=expires_after_ms, reader=reader, wanted_for_ms=wanted_for_ms, recalls=recalls,
-        cosigners=joint.cosigners, needs=joint.needs, withdraws=joint.withdraws, conceals=conceals,
+        among=silence.among, releases=silence.releases, conceals=conceals,
+        cosigners=joint.cosigners, needs=joint.needs, withdraws=joint.withdraws,
         question=question, about=about, step=step, affected=read_help(fields, step), override=override,
     )  # fmt: skip
 

@@ -31,7 +31,10 @@ Stages of the router
     decided           hid, place, originator, recipient, permit (bool), rule, label (object)
     refused           hid (or null), originator, code, stage_failed, refusals [{place, recipient, rule}]
     delivered         hid, recipient  (the recipient's ack is on disk)
-    cancelled         hid (or null), recipient  (queued, and taken back by a recall, a revocation or an expiry)
+    cancelled         hid (or null), recipient  (queued, and taken back by a recall, a change of the community or an
+                      expiry)
+    let_go            hid, recipient, bits, proposal (its hid), mechanism, object_by_ms   (to a partner, since no member
+                      had objected)
     bundle            details: the version that is in force from here on
 Stages of a node
     link_up, link_down
@@ -50,11 +53,20 @@ Stages of a node
     opened            hid          (the desk has read it)
     acknowledged      hid
     acted             act, order, reason, cause   (an act that sends nothing: hold, note)
+    handed            act, cause, outcome ("done", or why it was not), hids, left_out   (what became of an act that a
+                      person handed to the node of a deployed region)
     requested         hid, originator, subject, reader, answer_by_ms
     request_opened    hid, reader, subject
     decision          hid, reader, outcome, reason, conditions, subject, expires_ms, copy   (by this node; expires_ms
                       where a grant ends; copy where its reader is told of it beside the asker)
     decision_opened   hid, outcome, reason, conditions, expires_ms
+    proposed          hid, mechanism, subject, object_by_ms, of (hid or null), reader, bits, members, act, order, reason,
+                      cause   (put to all members; of, reader and bits: what goes to whom if nobody objects)
+    proposal_opened   hid, subject, reason, object_by_ms, reader
+    objected          hid, proposer, reason   (by this node)
+    objection_received  hid, member, reason;  objection_opened  hid, reason
+    silence_over      as proposed without its members and act, and: outcome (permitted, opposed or undelivered),
+                      objectors, absent (to whom it did not come in time), waited_ms
     grant_over        hid, decision, originator, reader, bits   (a grant has ended; bits: what its reader erased)
     lapsed            hid, asker, originator, reader, subject, answer_by_ms   (at both, where no decision was made)
     asked, asked_of   hid, exchange (rfi, deconflict, task, offer), partner, mine, subject, answer_by_ms, outcome

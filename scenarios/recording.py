@@ -12,6 +12,8 @@ from agencies.store import NodeStore
 from broker.store import RecordRow, Store
 from policy.community import Community
 from policy.decide import decide
+from policy.life_safety import NOTICE_RULE
+from policy.members_first import without_members_first
 from policy.verdict import Action
 from scenarios.record import Event, write_events
 from schemas.codec import read_shape, unpack
@@ -92,6 +94,18 @@ def router_events(store: Store, communities: Mapping[int, Community]) -> Iterato
                         {"place": place, "recipient": reader, "rule": rule} for place, reader, rule, _ in refusals
                     ],
                 }  # fmt: skip
+            case "overridden":
+                by, invoker, authority, readers = value
+                yield row.at, "overridden", {
+                    "hid": hid, "originator": row.agency, "by": by.hex(), "invoker": invoker, "authority": authority,
+                    "readers": list(readers),
+                }  # fmt: skip
+            case "let_go":
+                proposal, mechanism, _, bits, _, _, begin, _ = value
+                yield row.at, "let_go", {
+                    "hid": hid, "recipient": row.agency, "bits": bits, "proposal": proposal.hex(),
+                    "mechanism": mechanism, "object_by_ms": begin - 1,
+                }  # fmt: skip
             case "delivered" | "cancelled":
                 yield row.at, row.stage, {"hid": hid, "recipient": row.agency}
             case "bundle":
@@ -106,14 +120,15 @@ def _decisions(
 ) -> Iterator[tuple[int, str, dict[str, Any]]]:
     place, packed, permitted = value
     label = read_shape(Label, packed)
+    judged = without_members_first(label)  # by then the members had been asked, where they had to be
     for reader in permitted:
         verdict = decide(
-            label, originator=row.agency, recipient=reader, action=Action.RELEASE, at_ms=row.at, community=community
+            judged, originator=row.agency, recipient=reader, action=Action.RELEASE, at_ms=row.at, community=community
         )
         yield row.at, "decided", {
             "hid": hid, "place": place, "originator": row.agency, "recipient": reader,
             # That it was permitted is what the router wrote down; only the rule's name is asked for again.
-            "permit": True, "rule": verdict.rule, "label": label._asdict(),
+            "permit": True, "rule": verdict.rule if verdict.permit else NOTICE_RULE, "label": label._asdict(),
         }  # fmt: skip
 
 
