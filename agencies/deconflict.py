@@ -15,7 +15,7 @@ from schemas.limits import CONTENT_BYTES_MAX
 from schemas.names import Hash
 from schemas.report import Indicator, PortionContent
 from schemas.workflow import AskedPoints, DeconflictAsk, DeconflictReply
-from sealing.entropy import Entropy
+from sealing.entropy import Entropy, apart
 from sealing.intersection import Answer, Blinded, answer, blind, find_hits
 
 
@@ -69,7 +69,8 @@ def make_ask(
         SealError: If there is nothing to ask for, too much, or an identifier without letters and digits.
     """
     elements = list(dict.fromkeys(spelling(identifier) for identifier in identifiers))
-    blinded = blind(elements, context=_context(asker, answerer), entropy=entropy)
+    context = _context(asker, answerer)
+    blinded = blind(elements, context=context, entropy=apart(entropy, b"ask", context))
     return DeconflictAsk("EXERCISE", "ask", blinded.points), pack(_KeptAsk(*blinded, len(elements)))
 
 
@@ -82,7 +83,8 @@ def make_reply(
         RemoteError: CONTENT if a point of the ask is none.
         SealError: If more is held than a reply takes.
     """
-    made = answer(ask.points, held, context=_context(asker, answerer), entropy=entropy)
+    context = _context(asker, answerer)
+    made = answer(ask.points, held, context=context, entropy=apart(entropy, b"reply", context))
     return DeconflictReply("EXERCISE", "reply", made.doubled, made.held)
 
 

@@ -247,7 +247,7 @@ class NothingSeen:
     def past_readers(self, _hid: bytes) -> frozenset[str]:
         return frozenset()
 
-    def next_record(self) -> int:
+    def next_decision(self, _author: str) -> int:
         return 1
 
     def seen(self, originator: str, seq: int) -> bytes | None:

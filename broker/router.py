@@ -125,7 +125,7 @@ class Router:
         self._witnesses = Witnesses(core=core, log=self._log)
         self._tails = Tails()
         self._now_ms = 0  # of the batch at hand
-        self._beaten = False  # there is a heartbeat in it
+        self._beats = 0  # heartbeats in it
         self._introductions: dict[str, int] = {}  # how often each originator has announced a key since the start
         for announcement in store.holdings.announcements():
             self._readmit(announcement)
@@ -144,7 +144,7 @@ class Router:
         Raises:
             StoreError: If nothing could be written; then nothing was accepted, and every feed is as it was.
         """
-        self._now_ms = now_ms
+        self._now_ms, self._beats = now_ms, 0
         self._told.clear()
         outcome = Outcome()
         dirty: set[str] = set()
@@ -156,11 +156,7 @@ class Router:
                     self._fill(reader, outcome)
                     self._feeds[reader].end_burst()
                 self._store.write_feeds([(reader, self._feeds[reader].next_dseq) for reader in sorted(dirty)])
-                at_once = any(isinstance(arrival, CheckpointDue) for arrival in arrivals)
-                # A heartbeat is answered with all that was promised by then: its node may hear of nothing else for
-                # longer than a promise may wait.
-                signed = self._sign_due(now_ms=now_ms, at_once=at_once or self._beaten)
-                self._beaten = False
+                signed = self._sign(now_ms=now_ms)
                 self._witnesses.show(outcome.send)
                 self._tails.show(outcome.send, ready=self._has_all)
                 if outcome.decided:
@@ -178,10 +174,14 @@ class Router:
         outcome.log_fault = self._log.take_fault()
         return outcome
 
-    def _sign_due(self, *, now_ms: int, at_once: bool) -> bool:
-        """Sign a checkpoint if one is due; tells whether one was."""
+    def _sign(self, *, now_ms: int) -> bool:
+        """Sign for the log if a heartbeat came, whatever else did; tells whether a checkpoint was signed."""
         before = self._log.signed_size
-        self._log.sign_due(now_ms=now_ms, at_once=at_once)
+        if self._beats:
+            # "A router MUST append one cover for each heartbeat … and none for any other cause." -- AUD-038
+            # It is answered with all that was promised by then: its node may hear of nothing else for longer than a
+            # promise may wait.
+            self._log.sign(now_ms=now_ms, covers=self._beats)
         if self._log.signed_size == before:
             return False
         self.passing("audit.1")
@@ -223,6 +223,7 @@ class Router:
                     self._queued = self._store.queues()
                 return Publication.SUCCESS
             case CheckpointDue():
+                self._beats += 1
                 for reader, feed in sorted(self._feeds.items()):
                     if feed.connected:
                         self._witnesses.heard(reader)
@@ -252,7 +253,7 @@ class Router:
             case ChunkRequest():
                 self._attachments.want(agency, message, outcome.send)
             case Heartbeat():
-                self._beaten = True
+                self._beats += 1
                 self._witnesses.heard(agency)
                 self._tails.take(agency, [tail for tail in message.tails if self._is_active(tail.to)], at=message.at)
             case Cosign():
@@ -285,8 +286,6 @@ class Router:
                     return Publication.QUOTA_EXCEEDED
                 self._admit(decided, outcome, dirty, now_ms=now_ms)
                 outcome.decided.append((agency, "accepted", decided.hid.hex()))
-                if self._feed(agency).connected:
-                    self._witnesses.heard(agency)
                 outcome.send(agency, decided.message)
             case _:
                 assert_never(decided)

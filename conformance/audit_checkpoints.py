@@ -20,13 +20,12 @@ from conformance.audit_reading import (
     read_note,
     unbase64,
 )
-from conformance.audit_tree import LEAVES_FILE, Tree, climb
+from conformance.audit_tree import ENTRY_BYTES, Tree, climb
 from schemas.errors import RemoteError
 from sealing.primitives import verify
 
 CHECKPOINTS: Final = "checkpoints"
 WITNESSES: Final = "witnesses"
-_ENTRY_BYTES: Final = 38
 _PROOF_HASHES_MAX: Final = 63
 _LOG, _AGENCY = "sandiwara/log/", "sandiwara/agency/"
 _OF_A_LOG, _OF_A_WITNESS = 0x01, 0x04
@@ -68,7 +67,7 @@ def read_checkpoints(audit: Audit, router: str) -> list[ShownCheckpoint]:
             file=file, length=length, old_size=old_size, proof=proof, note=note, note_offset=offset, proved=proved
         )
         if name != f"{note.size:012d}":
-            audit.add("changed", file, (0, length), router, f"holds a checkpoint of {note.size} leaves")
+            audit.add("changed", file, (0, length), router, f"holds a checkpoint of {note.size} covers")
         found.append(checkpoint)
     return found
 
@@ -99,7 +98,7 @@ def _check_signatures(audit: Audit, file: str, note: NoteText, offset: int, rout
         else:
             good = line.name == _AGENCY + who and is_of(line, note, audit.keys.agencies.get(who, ()))
             audit.cosignatures += good
-            audit.cosigned_leaves = max(audit.cosigned_leaves, note.size if good else 0)
+            audit.cosigned_covers = max(audit.cosigned_covers, note.size if good else 0)
         if not good:
             where = (offset + line.offset, line.length)
             audit.add("forged", file, where, who, f"the signature of {line.name} does not verify")
@@ -123,7 +122,7 @@ def is_of(line: SignatureLine, note: NoteText, keys: Sequence[SigningKey]) -> bo
 
 
 def check_roots(audit: Audit, checkpoints: list[ShownCheckpoint], tree: Tree) -> None:
-    """Each checkpoint grew from the one before, and is the root over the leaves."""
+    """Each checkpoint grew from the one before, and is the root over the covers."""
     before: ShownCheckpoint | None = None
     for item in checkpoints:
         if not item.proved:
@@ -132,20 +131,20 @@ def check_roots(audit: Audit, checkpoints: list[ShownCheckpoint], tree: Tree) ->
         old_size, old_root = (before.note.size, before.note.root) if before else (0, sha256(b"").digest())
         head = (0, item.note_offset)
         if item.old_size != old_size:
-            audit.add("hidden", item.file, head, who, f"follows on {item.old_size} leaves where {old_size} were shown")
+            audit.add("hidden", item.file, head, who, f"follows on {item.old_size} covers where {old_size} were shown")
         elif not _grew(item, old_size, old_root):
             audit.add(
-                "forged", item.file, head, who, f"does not prove that its tree grew from that of {old_size} leaves"
+                "forged", item.file, head, who, f"does not prove that its tree grew from that of {old_size} covers"
             )
         root = tree.roots.get(item.note.size)
         if root is None:
-            where = (tree.known * _ENTRY_BYTES, 0)
-            text = f"{tree.known} leaves where {item.note.size} were signed for"
-            audit.add("dropped", LEAVES_FILE, where, who, text)
+            where = (tree.known * ENTRY_BYTES, 0)
+            text = f"{tree.known} covers where {item.note.size} were signed for"
+            audit.add("dropped", tree.files.entries, where, who, text)
         elif root != item.note.root:
-            where = (old_size * _ENTRY_BYTES, (item.note.size - old_size) * _ENTRY_BYTES)
-            text = f"among leaves {old_size} to {item.note.size - 1}: not the tree that was signed for in {item.file}"
-            audit.add("changed", LEAVES_FILE, where, who, text)
+            where = (old_size * ENTRY_BYTES, (item.note.size - old_size) * ENTRY_BYTES)
+            text = f"among covers {old_size} to {item.note.size - 1}: not the tree that was signed for in {item.file}"
+            audit.add("changed", tree.files.entries, where, who, text)
         before = item
 
 
@@ -186,17 +185,17 @@ def check_witnessed(
         who = item.note.origin.removeprefix(_LOG)
         size, where = item.note.size, (0, item.length)
         if shown.get(size, item.note.root) != item.note.root or tree.roots.get(size, item.note.root) != item.note.root:
-            text = f"this agency was shown another tree of {size} leaves than the one that is exported"
+            text = f"this agency was shown another tree of {size} covers than the one that is exported"
             audit.add("forged", item.file, where, who, text)
         elif size not in shown:
             audit.add(
-                "hidden", item.file, where, who, f"this agency was shown a checkpoint of {size} leaves that is left out"
+                "hidden", item.file, where, who, f"this agency was shown a checkpoint of {size} covers that is left out"
             )
         if size > tree.known:
             audit.add(
                 "dropped",
-                LEAVES_FILE,
-                (tree.known * _ENTRY_BYTES, 0),
+                tree.files.entries,
+                (tree.known * ENTRY_BYTES, 0),
                 who,
-                f"{tree.known} leaves where {size} were shown",
+                f"{tree.known} covers where {size} were shown",
             )

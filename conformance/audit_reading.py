@@ -313,7 +313,7 @@ class Audit:
     keys: Keys
     findings: list[Finding] = field(default_factory=list)
     cosignatures: int = 0
-    cosigned_leaves: int = 0
+    cosigned_covers: int = 0
 
     def add(self, fault: str, file: str, where: tuple[int, int], who: str, text: str) -> None:
         """Note what is wrong; ``where`` is offset and length."""

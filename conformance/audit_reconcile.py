@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from conformance.audit_reading import Finding
-from conformance.audit_tree import OPENINGS_FILE, Opening
+from conformance.audit_tree import LEAVES, Opening
 
 _FINDINGS_MAX: Final = 256
 # Kinds that are answered by no receipt of their own; a recall is answered for the message that it recalls.
@@ -130,7 +130,7 @@ def _take_leaf(opening: Opening, statement: tuple[Any, ...], logged: _Logged, ro
             logged.cancelled.add((hid.hex(), reader))
         case ("refused", _, bytes(hid), _, str(code), *_):
             logged.refused.add((hid.hex(), code))
-        case ("released" | "refused" | "recalled" | "revoked" | "bundle", *_):
+        case ("released" | "refused" | "recalled" | "overridden" | "revoked" | "bundle", *_):
             pass
         case _:
             yield _at_leaf(opening, "unreadable", router, "a statement of no kind that is known here")
@@ -279,7 +279,7 @@ def _whose(entry: JournalEntry) -> str:
 
 def _at_leaf(opening: Opening, fault: str, who: str, text: str) -> Finding:
     return Finding(
-        fault=fault, file=OPENINGS_FILE, offset=opening.offset, length=opening.length, who=who, text=text,
+        fault=fault, file=LEAVES.openings, offset=opening.offset, length=opening.length, who=who, text=text,
         leaf=opening.number,
     )  # fmt: skip
 

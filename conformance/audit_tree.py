@@ -11,14 +11,22 @@ from typing import Any, Final, NamedTuple
 
 from conformance.audit_reading import Finding, Unpacker, UnreadableError
 
-LEAVES_FILE: Final = "leaves.bin"
-OPENINGS_FILE: Final = "openings.bin"
-TREE_FILE: Final = "tree.bin"
 _HEAD: Final = b"\x00\x24\x92\x01\xc4\x20"  # 36 bytes follow: an array of version 1 and 32 bytes
-_ENTRY_BYTES: Final = len(_HEAD) + 32
+ENTRY_BYTES: Final = len(_HEAD) + 32
 _KEY_BYTES: Final = 32
 _HASH_BYTES: Final = 32
 _FINDINGS_MAX: Final = 64  # the first ones say where; a log that is all wrong is not listed leaf by leaf
+
+
+class Files(NamedTuple):
+    """The names of the three files of a tree: its entries, what opens them, and its hashes."""
+
+    entries: str
+    openings: str
+    tree: str
+
+
+LEAVES: Final = Files("leaves.bin", "openings.bin", "tree.bin")
 
 
 class Opening(NamedTuple):
@@ -37,6 +45,7 @@ class Tree:
 
     size: int
     router: str
+    files: Files = LEAVES
     known: int = 0  # leaves that are here, or whose hash is
     roots: dict[int, bytes] = field(default_factory=dict)
     openings: list[Opening] = field(default_factory=list)
@@ -70,20 +79,23 @@ def fold(peaks: list[bytes]) -> bytes:
     return root
 
 
-def read_tree(leaves: bytes, openings: bytes, tree: bytes, *, sizes: frozenset[int], router: str) -> Tree:
-    """Read the three files of leaves and judge them against each other.
+def read_tree(
+    leaves: bytes, openings: bytes, tree: bytes, *, sizes: frozenset[int], router: str, files: Files = LEAVES
+) -> Tree:
+    """Read the three files of a tree, of leaves or of covers, and judge them against each other.
 
     Args:
         leaves: The file of entries.
         openings: The file of keys and statements.
         tree: The file of hashes.
-        sizes: Those of the checkpoints; their roots are wanted.
+        sizes: Those of the checkpoints, or of the covers; their roots are wanted.
         router: Whose log it is.
+        files: What the files are called.
     """
-    found = Tree(size=len(leaves) // _ENTRY_BYTES, router=router)
+    found = Tree(size=len(leaves) // ENTRY_BYTES, router=router, files=files)
     found.openings = _read_openings(openings, found)
     rows = _Rows(tree)
-    entries = [leaves[at * _ENTRY_BYTES : (at + 1) * _ENTRY_BYTES] for at in range(found.size)]
+    entries = [leaves[at * ENTRY_BYTES : (at + 1) * ENTRY_BYTES] for at in range(found.size)]
     signed = _judge_leaves(entries, rows, found)
     found.known = len(signed)
     _judge_ends(leaves, found, rows, len(tree))
@@ -102,10 +114,12 @@ def _judge_leaves(entries: list[bytes], rows: "_Rows", found: Tree) -> list[byte
         # One entry too few or too many shows by its neighbour's being in its place; two swapped ones do not.
         odd = at < len(entries) and hashes[at] != want
         if odd and hashes[at + 1] == want and hashes[at] != rows.leaf(number + 1):
-            found.add("forged", LEAVES_FILE, (at * _ENTRY_BYTES, _ENTRY_BYTES), "an entry that is in no tree", number)
+            found.add(
+                "forged", found.files.entries, (at * ENTRY_BYTES, ENTRY_BYTES), "an entry that is in no tree", number
+            )
             at += 1
         elif at >= len(entries) or (odd and hashes[at] == rows.leaf(number + 1) and hashes[at + 1] != want):
-            found.add("dropped", LEAVES_FILE, (at * _ENTRY_BYTES, 0), "the leaf is missing here", number)
+            found.add("dropped", found.files.entries, (at * ENTRY_BYTES, 0), "the leaf is missing here", number)
             signed.append(want)
             continue
         opening = found.openings[number] if number < len(found.openings) else None
@@ -113,7 +127,7 @@ def _judge_leaves(entries: list[bytes], rows: "_Rows", found: Tree) -> list[byte
         at += 1
     for extra in range(at, len(entries)):
         signed.append(hashes[extra])
-        found.add("dropped", TREE_FILE, (rows.end, 0), "no hash of this leaf is in the tree", extra)
+        found.add("dropped", found.files.tree, (rows.end, 0), "no hash of this leaf is in the tree", extra)
     return signed
 
 
@@ -128,7 +142,7 @@ def _compute(signed: list[bytes], rows: "_Rows", found: Tree, sizes: frozenset[i
             here = node(peaks.pop(), here)
             if rows.at(number, level) != here and number < rows.count:
                 where = (rows.offset(number) + level * _HASH_BYTES, _HASH_BYTES)
-                found.add("changed", TREE_FILE, where, "another hash than that of its two parts", number)
+                found.add("changed", found.files.tree, where, "another hash than that of its two parts", number)
             index >>= 1
             level += 1
         peaks.append(here)
@@ -171,41 +185,49 @@ def _judge_leaf(number: int, at: int, entry: bytes, opening: Opening | None, *, 
     """Say which of entry, opening and hash is the odd one out; returns the hash to go on with."""
     here = sha256(b"\x00" + entry[2:]).digest()
     signed = rows.leaf(number)
-    where = (at * _ENTRY_BYTES, _ENTRY_BYTES)
+    where = (at * ENTRY_BYTES, ENTRY_BYTES)
     if opening is None:
-        found.add("dropped", OPENINGS_FILE, (found.openings_end(), 0), "no statement opens this leaf", number)
+        found.add("dropped", found.files.openings, (found.openings_end(), 0), "no statement opens this leaf", number)
         return here
     framed = entry.startswith(_HEAD)
     opens = framed and entry[len(_HEAD) :] == opening.commitment
     if opens and here == signed:
         return here
     if opens:
-        found.add("changed", TREE_FILE, (rows.offset(number), _HASH_BYTES), "another hash than its leaf's", number)
+        found.add(
+            "changed", found.files.tree, (rows.offset(number), _HASH_BYTES), "another hash than its leaf's", number
+        )
         return here
     if here == signed and framed:
         text = "the statement, or its key, is not what the leaf commits to"
-        found.add("changed", OPENINGS_FILE, (opening.offset, opening.length), text, number)
+        found.add("changed", found.files.openings, (opening.offset, opening.length), text, number)
         return here
     place = rows.place_of(here)
     if place is not None and place != number and framed:
-        found.add("reordered", LEAVES_FILE, where, f"the leaf that belongs at {place}", number)
+        found.add("reordered", found.files.entries, where, f"the leaf that belongs at {place}", number)
     elif sha256(b"\x00" + _HEAD[2:] + opening.commitment).digest() == signed:
-        found.add("changed", LEAVES_FILE, where, "not what statement and tree say", number)
+        found.add("changed", found.files.entries, where, "not what statement and tree say", number)
     else:
-        found.add("changed", LEAVES_FILE, where, "entry, statement and tree each say something else", number)
+        found.add("changed", found.files.entries, where, "entry, statement and tree each say something else", number)
     return signed
 
 
 def _judge_ends(leaves: bytes, found: Tree, rows: _Rows, tree_bytes: int) -> None:
-    rest = len(leaves) % _ENTRY_BYTES
+    rest = len(leaves) % ENTRY_BYTES
     if rest:
-        found.add("changed", LEAVES_FILE, (len(leaves) - rest, rest), "no whole leaf at the end", found.size)
+        found.add("changed", found.files.entries, (len(leaves) - rest, rest), "no whole leaf at the end", found.size)
     if len(found.openings) > max(found.size, rows.count):
         opening = found.openings[max(found.size, rows.count)]
-        found.add("dropped", LEAVES_FILE, (len(leaves) - rest, 0), "a statement without its leaf", opening.number)
+        found.add(
+            "dropped", found.files.entries, (len(leaves) - rest, 0), "a statement without its leaf", opening.number
+        )
     if rows.end != tree_bytes:
         found.add(
-            "changed", TREE_FILE, (rows.offset(rows.count - 1), tree_bytes), "no whole row at the end", rows.count - 1
+            "changed",
+            found.files.tree,
+            (rows.offset(rows.count - 1), tree_bytes),
+            "no whole row at the end",
+            rows.count - 1,
         )
 
 
@@ -218,7 +240,7 @@ def _read_openings(received: bytes, found: Tree) -> list[Opening]:
         statement = received[begin : begin + size]
         if begin > len(received) or len(statement) != size:
             where = (at, len(received) - at)
-            found.add("changed", OPENINGS_FILE, where, "a statement that ends before it is complete", number)
+            found.add("changed", found.files.openings, where, "a statement that ends before it is complete", number)
             break
         message = number.to_bytes(8, "big") + statement
         key = received[at : at + _KEY_BYTES]

@@ -24,10 +24,11 @@ from conformance.audit_checkpoints import (
     read_witnesses,
     verifies,
 )
+from conformance.audit_covers import COVERS, check_covers, leaves_under, read_covers
 from conformance.audit_journals import JOURNALS, read_journal
 from conformance.audit_reading import Audit, Finding, Keys, Unpacker, UnreadableError, canonical, read_keys, read_line
 from conformance.audit_reconcile import reconcile
-from conformance.audit_tree import LEAVES_FILE, OPENINGS_FILE, TREE_FILE, read_tree
+from conformance.audit_tree import LEAVES, Files, Tree, read_tree
 
 TRUST_FILE: Final = "trust.json"
 BUNDLE_FILE: Final = "bundle.bin"
@@ -40,9 +41,10 @@ class Report:
     Attributes:
         findings: What is wrong.
         leaves: How many there are.
+        covers: How many there are.
         checkpoints: How many there are.
         cosignatures: How many there are, on all of them.
-        cosigned_leaves: How many leaves the largest checkpoint covers that any agency cosigned; later ones are
+        cosigned_leaves: How many leaves the largest checkpoint stands for that any agency cosigned; later ones are
             vouched for by the router alone.
         messages: How many were admitted.
         outstanding: Deliveries that were decided, and neither acked nor cancelled.
@@ -51,6 +53,7 @@ class Report:
 
     findings: tuple[Finding, ...]
     leaves: int = 0
+    covers: int = 0
     checkpoints: int = 0
     cosignatures: int = 0
     cosigned_leaves: int = 0
@@ -77,23 +80,32 @@ def _verify(audit: Audit, router: str) -> Report:
     witnessed = read_witnesses(audit, router)
     journals = {agency: read_journal(audit, agency) for agency in audit.names(JOURNALS, ".jsonl")}
     sizes = frozenset(item.note.size for item in (*checkpoints, *witnessed))
-    files = [audit.read(name, router, lambda received: received) for name in (LEAVES_FILE, OPENINGS_FILE, TREE_FILE)]
-    tree = read_tree(files[0] or b"", files[1] or b"", files[2] or b"", sizes=sizes, router=router)
-    audit.findings += tree.findings
-    check_roots(audit, checkpoints, tree)
-    check_witnessed(audit, witnessed, checkpoints, tree)
+    covers = _read_tree(audit, COVERS, sizes, router)
+    check_roots(audit, checkpoints, covers)
+    check_witnessed(audit, witnessed, checkpoints, covers)
+    said = read_covers(audit, covers)
+    tree = _read_tree(audit, LEAVES, frozenset(item.size for item in said if item is not None), router)
+    check_covers(audit, said, tree)
     _check_strangers(audit)
     reconciled = reconcile(tree.openings, journals, router=router)
     return Report(
         findings=(*audit.findings, *reconciled.findings),
         leaves=tree.size,
+        covers=covers.size,
         checkpoints=len(checkpoints),
         cosignatures=audit.cosignatures,
-        cosigned_leaves=audit.cosigned_leaves,
+        cosigned_leaves=leaves_under(said, audit.cosigned_covers),
         messages=reconciled.messages,
         outstanding=reconciled.outstanding,
         journals=len(journals),
     )
+
+
+def _read_tree(audit: Audit, files: Files, sizes: frozenset[int], router: str) -> Tree:
+    entries, openings, hashes = (audit.read(name, router, lambda received: received) or b"" for name in files)
+    tree = read_tree(entries, openings, hashes, sizes=sizes, router=router, files=files)
+    audit.findings += tree.findings
+    return tree
 
 
 # Whom to trust.
@@ -137,7 +149,7 @@ def _read_bundle(received: bytes, trust: dict[str, Any]) -> Keys:
 
 def _check_strangers(audit: Audit) -> None:
     """A file that nothing checks could be taken for a part of the proof."""
-    single = {TRUST_FILE, BUNDLE_FILE, LEAVES_FILE, OPENINGS_FILE, TREE_FILE}
+    single = {TRUST_FILE, BUNDLE_FILE, *LEAVES, *COVERS}
     kinds = {CHECKPOINTS: {".txt"}, WITNESSES: {".txt"}, JOURNALS: {".jsonl", ".head"}}
     for path in sorted(audit.folder.rglob("*")):
         file = path.relative_to(audit.folder).as_posix()
@@ -167,7 +179,7 @@ def report_lines(report: Report) -> list[str]:
     covered = f"{report.cosignatures} cosignatures; {report.cosigned_leaves} leaves are cosigned"
     return [
         *(finding.line() for finding in report.findings),
-        f"{report.leaves} leaves, {report.checkpoints} checkpoints, {covered}",
+        f"{report.leaves} leaves, {report.covers} covers, {report.checkpoints} checkpoints, {covered}",
         f"{report.messages} messages against {report.journals} journals; {report.outstanding} deliveries outstanding",
         f"{len(report.findings)} findings" if report.findings else "nothing is unexplained",
     ]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from agencies.store import NodeStore
+from broker.audit.covers import Covers
 from broker.audit.log import LeafRow, Log, hash_in_row
 from broker.store import Store
 from scenarios.enrolment import Community
@@ -54,6 +55,8 @@ class ExportedLog:
         signed_bundle: The newest bundle's bytes.
         log: Opens its own leaves.
         rows: All leaves, in order.
+        covers: Opens its own covers.
+        cover_rows: All covers, in order.
         checkpoints: All that were signed, smallest first, with the cosignatures that came.
     """
 
@@ -61,11 +64,13 @@ class ExportedLog:
     signed_bundle: bytes
     log: Log
     rows: Sequence[LeafRow]
+    covers: Covers
+    cover_rows: Sequence[LeafRow]
     checkpoints: Sequence[Note]
 
 
 def write_log(folder: Path, exported: ExportedLog) -> None:
-    """Write the log: trust, bundle, leaves, openings, tree, and checkpoints with their proofs.
+    """Write the log: trust, bundle, leaves and covers with openings and trees, and checkpoints with their proofs.
 
     Raises:
         InputError: If the folder exists already and is not empty.
@@ -77,17 +82,21 @@ def write_log(folder: Path, exported: ExportedLog) -> None:
         (folder / kind).mkdir(parents=True, mode=0o700)
     _write_trust(folder / "trust.json", exported.root)
     (folder / "bundle.bin").write_bytes(exported.signed_bundle)
-    with (
-        (folder / "leaves.bin").open("wb") as leaves,
-        (folder / "openings.bin").open("wb") as openings,
-        (folder / "tree.bin").open("wb") as tree,
-    ):
-        for row in exported.rows:
-            entry, key = exported.log.entry(row)
-            leaves.write(_framed(entry))
-            openings.write(key + _framed(row.statement))
-            tree.write(row.hashes)
+    _write_tree(folder, exported.log, exported.rows, names=("leaves.bin", "openings.bin", "tree.bin"))
+    _write_tree(
+        folder, exported.covers, exported.cover_rows, names=("covers.bin", "cover-openings.bin", "cover-tree.bin")
+    )
     _write_checkpoints(folder / "checkpoints", exported)
+
+
+def _write_tree(folder: Path, log: Log | Covers, rows: Sequence[LeafRow], *, names: tuple[str, str, str]) -> None:
+    entries, openings, tree = (folder / name for name in names)
+    with entries.open("wb") as entries_file, openings.open("wb") as openings_file, tree.open("wb") as tree_file:
+        for row in rows:
+            entry, key = log.entry(row)
+            entries_file.write(_framed(entry))
+            openings_file.write(key + _framed(row.statement))
+            tree_file.write(row.hashes)
 
 
 def write_journal(folder: Path, *, agency: str, lines: Iterable[JournalLine], signer: SignPair) -> None:
@@ -142,6 +151,8 @@ def export_router(folder: Path, *, root: TrustRoot, signed_bundle: bytes, router
         signed_bundle=versions[-1][1] if versions else signed_bundle,
         log=log.log,
         rows=rows,
+        covers=log.covers,
+        cover_rows=log.cover_rows(),
         checkpoints=log.checkpoints(),
     )
     write_log(folder, exported)
@@ -170,7 +181,7 @@ def _write_trust(path: Path, root: TrustRoot) -> None:
 
 def _write_checkpoints(folder: Path, exported: ExportedLog) -> None:
     def node(level: int, index: int) -> bytes:
-        return hash_in_row(exported.rows[row_of(level, index)].hashes, level)
+        return hash_in_row(exported.cover_rows[row_of(level, index)].hashes, level)
 
     old_size = 0
     for note in exported.checkpoints:

@@ -10,11 +10,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from agencies.bots import Chance
 from agencies.conditions import Sighting
 from agencies.incoming import Arrival
-from agencies.node import NodeTimings
+from agencies.node import Node, NodeTimings
 from policy.community import Community as Compiled
 from scenarios.audit_export import export_region
 from scenarios.casting import cast_bot
@@ -46,6 +47,15 @@ _DRAIN_MS: Final = 2 * 3_600_000  # after ENDEX, what is under way may still arr
 _TIMINGS: Final = NodeTimings(receipt_gather_s=0, verdict_s=3_600, heartbeat_s=3_600, receipts_look_s=3_600, keys_s=10)
 
 StartRegion = Callable[..., AbstractAsyncContextManager[Region]]
+# Takes the pack, and what a ``Desk`` takes but for its bot.
+Seat = Callable[..., Desk]
+# Returns a stream of chance for one purpose, for example ``link sgp-mar``.
+Chances = Callable[[str], Chance]
+
+
+def seat_bot(pack: Pack, *, node: Node, chances: Chances, **seated: Any) -> Desk:
+    """Seat the bot that the pack casts at an agency's desk; the other arguments are those of a ``Desk``."""
+    return Desk(node=node, bot=cast_bot(pack, node.agency, chance=chances(f"desk {node.agency}")), **seated)
 
 
 @dataclass(slots=True)
@@ -72,6 +82,8 @@ class Exercise:
         entropy: Where an adversary's keys come from.
         speed: Exercise time over real time for those who watch; None plays as quickly as it can.
         watch: Called after every step with the progress; must not block.
+        seat: Seats whoever plays at a desk.
+        chances: Where desks and links have their luck from; streams of the pack's seed unless given.
     """
 
     def __init__(
@@ -83,6 +95,8 @@ class Exercise:
         entropy: Entropy,
         speed: float | None = None,
         watch: Callable[[Progress], None] | None = None,
+        seat: Seat = seat_bot,
+        chances: Chances | None = None,
     ) -> None:
         self.pack = pack
         self.community = community
@@ -91,6 +105,8 @@ class Exercise:
         self.progress = Progress(now_ms=pack.start_ms)
         self._speed = speed
         self._watch = watch
+        self._seat = seat
+        self._chances = chances or partial(stream, pack.header.seed)
         self._desks: dict[str, Desk] = {}
         self._looks: set[tuple[str, int]] = set()  # for overdue receipts, that are on the clock
         profiles = {profile.link: profile for profile in pack.links}
@@ -99,7 +115,7 @@ class Exercise:
                 profiles[item.link],
                 clock=self.clock,
                 start_ms=pack.start_ms,
-                chance=stream(pack.header.seed, f"link {item.agency}"),
+                chance=self._chances(f"link {item.agency}"),
             )
             for item in pack.participants
         }
@@ -130,9 +146,10 @@ class Exercise:
         """
         await self._check_communications(region)
         for agency, node in region.nodes.items():
-            self._desks[agency] = Desk(
+            self._desks[agency] = self._seat(
+                self.pack,
                 node=node,
-                bot=cast_bot(self.pack, agency, chance=stream(self.pack.header.seed, f"desk {agency}")),
+                chances=self._chances,
                 clock=self.clock,
                 noticed=self._notice,
                 in_play=lambda: self.excon.playing,
@@ -315,6 +332,8 @@ async def prepared(
     texts: dict[tuple[str, int], str] | None = None,
     machine_clock: Clock | None = None,
     start: StartRegion | None = None,
+    seat: Seat = seat_bot,
+    chances: Chances | None = None,
 ) -> AsyncGenerator[tuple[Exercise, Region], None]:
     """Set up an exercise with its region running; its record is written when the block ends, however it ends.
 
@@ -328,11 +347,22 @@ async def prepared(
             no text.
         machine_clock: Real time, or what stands for it in a simulation.
         start: Starts the region; on real MQTT unless given.
+        seat: As for ``Exercise``.
+        chances: As for ``Exercise``.
     """
     machine_clock = machine_clock or SystemClock()
     start = start or partial(running_region, folder=folder / "databases")
     community = enrol(pack, entropy=entropy)
-    exercise = Exercise(pack, community, machine_clock=machine_clock, entropy=entropy, speed=speed, watch=watch)
+    exercise = Exercise(
+        pack,
+        community,
+        machine_clock=machine_clock,
+        entropy=entropy,
+        speed=speed,
+        watch=watch,
+        seat=seat,
+        chances=chances,
+    )
     world = World(clock=exercise.clock, entropy=entropy, machine_clock=machine_clock)
     async with start(
         community,

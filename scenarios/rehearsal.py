@@ -10,7 +10,7 @@ from pathlib import Path
 from scenarios.engine import prepared
 from scenarios.model import Pack
 from scenarios.simulated_region import simulated_region
-from transport.seeded import LoopClock, SeededEntropy
+from transport.seeded import ApartSeededEntropy, LoopClock
 from transport.simloop import run_simulated
 
 
@@ -37,7 +37,7 @@ async def _play(pack: Pack, folder: Path, texts: dict[tuple[str, int], str] | No
     async with prepared(
         pack,
         folder=folder,
-        entropy=SeededEntropy(seed, purpose="region"),
+        entropy=ApartSeededEntropy(seed, purpose="region"),
         texts=texts,
         # What stands for real time begins with the exercise, so that no record tells on which day it was rehearsed.
         machine_clock=LoopClock(pack.start_ms),

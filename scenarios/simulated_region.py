@@ -7,6 +7,7 @@ knows no broker and the broker no network, so the piece that joins both stands h
 from collections.abc import AsyncGenerator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,7 @@ from broker.service import BrokerService
 from broker.store import Store
 from scenarios.enrolment import ROUTER, Community
 from scenarios.region import Region, World, make_broker, make_node, make_router_core
+from sealing.entropy import apart
 from transport.link import Connect
 from transport.memory_disk import MemoryDisk
 from transport.seeded import stream
@@ -48,6 +50,7 @@ async def simulated_region(
     agencies: Iterable[str] | None = None,
     shape: Callable[[str, Connect], Connect] | None = None,
     seed: int = 0,
+    disk: MemoryDisk | None = None,
 ) -> AsyncGenerator[Region, None]:
     """Start a region in virtual time and stop it with the block; the arguments are those of ``running_region``.
 
@@ -59,12 +62,13 @@ async def simulated_region(
         agencies: Who takes part; everybody unless given.
         shape: Puts a link's quality around an agency's link.
         seed: Of the network.
+        disk: Where the databases are; one of its own unless given.
 
     Raises:
         SimulationError: If the loop is a real one.
     """
     chosen = sorted(community.rings if agencies is None else agencies)
-    disk = MemoryDisk()
+    disk = disk or MemoryDisk()
     net = SimNet(partial(calm_course, seed=seed))
     async with AsyncExitStack() as stack:
         stack.callback(disk.close)
@@ -83,7 +87,7 @@ async def simulated_region(
                 NodeStore.open(node_database(agency), agency=agency, disk=disk.open),
                 connect=connect if shape is None else shape(agency, connect),
                 disk=executor,
-                world=world,
+                world=replace(world, entropy=apart(world.entropy, b"node", agency.encode())),
                 on_arrival=partial(on_arrival, agency),
                 timings=timings,
             )

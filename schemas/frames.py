@@ -171,7 +171,7 @@ class RouterVerdict(NamedTuple):
     """What a verdict's bytes decode to.
 
     ``audience`` lists, for an accepted envelope, each reader with its bits; ``refusals`` names, for a refused one,
-    what was over-wide. ``record`` is the number of the router's record of this decision.
+    what was over-wide. ``record`` counts the router's decisions on this author's releases.
     """
 
     router: AgencyId

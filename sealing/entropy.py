@@ -4,7 +4,7 @@ A rehearsal in virtual time brings its own source, so that a run can be repeated
 where virtual time is made and cannot be had from here.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from nacl.utils import random
 
@@ -15,6 +15,24 @@ class Entropy(Protocol):
     def take(self, count: int) -> bytes:
         """Return ``count`` fresh bytes."""
         ...
+
+
+@runtime_checkable
+class ApartEntropy(Entropy, Protocol):
+    """A source that repeats itself, and keeps what is drawn for one thing apart from what is drawn for any other.
+
+    In a play that a seed decides, one message more must not change the bytes of any other: else whoever lays two plays
+    side by side sees in its own messages that somebody else sent one.
+    """
+
+    def apart(self, purpose: bytes) -> "ApartEntropy":
+        """Return a source for one purpose alone, another one each time that the same purpose is named."""
+        ...
+
+
+def apart(entropy: Entropy, *purpose: bytes) -> Entropy:
+    """Return a source for one purpose, where draws can be told apart; what the system draws is apart already."""
+    return entropy.apart(b"|".join(purpose)) if isinstance(entropy, ApartEntropy) else entropy
 
 
 class SystemEntropy:

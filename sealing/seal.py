@@ -24,7 +24,7 @@ from schemas.limits import (
     SIGNERS_MAX,
     WRAPS_MAX,
 )
-from sealing.entropy import Entropy, shuffled
+from sealing.entropy import Entropy, apart, shuffled
 from sealing.keys import SignPair
 from sealing.portions import SealedPortion, decoy, seal_portion
 from sealing.primitives import (
@@ -114,6 +114,7 @@ def seal(
         msg = f"{len(by)} signers, where 1 to {SIGNERS_MAX} different ones are allowed"
         raise SealError(msg, remedy="name the originator first, then each co-signer once")
     count = next(places for places in PORTION_PLACES if places >= len(contents))
+    entropy = apart(entropy, f"{kind} {by} {ts} {exp}".encode(), ref or b"", *(plaintext for _, plaintext in contents))
     places = shuffled(entropy, count)
     seed = entropy.take(DECOY_SEED_BYTES)
     inline_bytes_max = _inline_limit([len(plaintext) for _, plaintext in contents])

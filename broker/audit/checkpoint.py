@@ -13,7 +13,7 @@ then fenced: it signs nothing until a person has looked. The states:
 
 import enum
 from collections.abc import Sequence
-from typing import Final, NoReturn
+from typing import NoReturn
 
 from schemas.errors import LogError, LogFault
 from sealing.keys import SignPair
@@ -28,10 +28,6 @@ from sealing.notes import (
     sign_checkpoint,
     verify_note,
 )
-
-# One signature costs 55 µs and a message to each agency: a second is soon enough where a deadline is thirty.
-CHECKPOINT_INTERVAL_MS: Final = 1_000
-CHECKPOINT_LEAVES: Final = 256  # a tile: under load the uncovered tail stays short, whatever the clock says
 
 
 class Signing(enum.Enum):
@@ -48,14 +44,12 @@ class CheckpointSigner:
         router: Whose log it is.
         signer: The router's key.
         signed: The last checkpoint that was signed, as the disk has it; None if none ever was.
-        signed_at: When that was, Unix ms.
     """
 
-    def __init__(self, *, router: str, signer: SignPair, signed: Checkpoint | None = None, signed_at: int = 0) -> None:
+    def __init__(self, *, router: str, signer: SignPair, signed: Checkpoint | None = None) -> None:
         self.origin = log_origin(router)
         self._signer = signer
         self._signed = signed or Checkpoint(self.origin, 0, EMPTY_ROOT)
-        self._signed_at = signed_at
         self.state = Signing.OPEN
 
     @property
@@ -67,22 +61,13 @@ class CheckpointSigner:
         """Tell whether the log is not fenced."""
         return self.state is Signing.OPEN
 
-    def due(self, *, size: int, now_ms: int) -> bool:
-        """Tell whether a checkpoint is due over ``size`` leaves: at most one a second, or one for each 256 leaves."""
-        if self.state is Signing.FENCED or size <= self._signed.size:
-            return False
-        # A clock that was set back must not put off checkpoints until it has caught up.
-        waited = abs(now_ms - self._signed_at) >= CHECKPOINT_INTERVAL_MS
-        return waited or size - self._signed.size >= CHECKPOINT_LEAVES
-
-    def sign(self, *, size: int, root: bytes, proof: Sequence[bytes], now_ms: int) -> Note:
+    def sign(self, *, size: int, root: bytes, proof: Sequence[bytes]) -> Note:
         """Sign a checkpoint; it is to be on disk before it leaves.
 
         Args:
-            size: Leaves in the tree.
+            size: How many covers are in the tree.
             root: Over all of them.
             proof: That this tree grew from the one signed last, made out of what is on disk.
-            now_ms: Unix ms.
 
         Raises:
             LogError: ROLLBACK or FORK if the tree did not grow from the one signed last, or if the log is fenced.
@@ -90,15 +75,14 @@ class CheckpointSigner:
         before = self._signed
         self._check_open()
         if size < before.size:
-            self._fence(LogFault.ROLLBACK, f"there are {size} leaves, and {before.size} were signed for")
+            self._fence(LogFault.ROLLBACK, f"there are {size} covers, and {before.size} were signed for")
         try:
             verify_consistency(old_size=before.size, old_root=before.root, size=size, root=root, proof=proof)
         except LogError as error:
             self.state = Signing.FENCED
-            msg = f"{self.origin}: the {size} leaves do not begin with the {before.size} that were signed for"
+            msg = f"{self.origin}: the {size} covers do not begin with the {before.size} that were signed for"
             raise LogError(LogFault.FORK, msg) from error
         self._signed = Checkpoint(self.origin, size, root)
-        self._signed_at = now_ms
         return sign_checkpoint(self._signed, signer=self._signer)
 
     def meet(self, note: Note) -> None:
@@ -112,9 +96,9 @@ class CheckpointSigner:
         verify_note(note, [key])
         theirs = read_checkpoint(note.text)
         if theirs.size > self._signed.size:
-            self._fence(LogFault.ROLLBACK, f"{theirs.size} leaves were signed for, and this disk knows of fewer")
+            self._fence(LogFault.ROLLBACK, f"{theirs.size} covers were signed for, and this disk knows of fewer")
         if theirs.size == self._signed.size and theirs.root != self._signed.root:
-            self._fence(LogFault.SPLIT_VIEW, f"two trees of {theirs.size} leaves were signed for")
+            self._fence(LogFault.SPLIT_VIEW, f"two trees of {theirs.size} covers were signed for")
 
     def _check_open(self) -> None:
         if self.state is Signing.FENCED:

@@ -1,11 +1,12 @@
-"""The second tree of a lying router: its log with a leaf left out, signed with the key of the true one.
+"""The second tree of a lying router: its log with a cover left out, signed with the key of the true one.
 
 Nothing but the witnesses' own memory stands against it: root, proof and signature of what it shows are all in order.
 """
 
 from collections.abc import Sequence
 
-from broker.audit.log import LeafRow, Log, hash_in_row
+from broker.audit.covers import Covers
+from broker.audit.log import LeafRow, hash_in_row
 from schemas.frames import CheckpointMessage
 from sealing.keys import SignPair
 from sealing.merkle import Frontier, consistency_proof, leaf_hash, row_of
@@ -13,20 +14,20 @@ from sealing.notes import Checkpoint, log_origin, sign_checkpoint
 
 
 class SecondTree:
-    """A history in which one leaf never was.
+    """A history in which one cover never was.
 
     Args:
-        log: The true log, which makes the bytes of its leaves.
-        rows: All its leaves, in order.
-        without: The leaf that is left out.
+        covers: Those of the true log, which makes their bytes.
+        rows: All of them, in order.
+        without: The one that is left out.
     """
 
-    def __init__(self, log: Log, rows: Sequence[LeafRow], *, without: int) -> None:
+    def __init__(self, covers: Covers, rows: Sequence[LeafRow], *, without: int) -> None:
         self._frontier = Frontier()
         self._hashes: list[bytes] = []
         for row in rows:
             if row.number != without:
-                entry, _ = log.entry(row)
+                entry, _ = covers.entry(row)
                 self._hashes.append(b"".join(self._frontier.append(leaf_hash(entry))))
 
     def checkpoint(self, *, router: str, signer: SignPair, old_size: int) -> CheckpointMessage:

@@ -246,14 +246,14 @@ class LyingRouter(Router):
             held = min(self._malice.shown[agency], self._log.signed_size)
             return CheckpointMessage("checkpoint", held, self._log.proof_from(held), message.note)
         malice = self._malice
-        rows = self._log.rows()
+        rows = self._log.cover_rows()
         held = malice.shown.get(agency, self._log.cosigned_size(agency))
         without = malice.without.get(act)
         if without is None:
             without = malice.without[act] = held - 1 if act.how == "past" else held
         if not 0 <= without < len(rows) - 1 or (act.how == "past" and not held):
             return message
-        tree = SecondTree(self._log.log, rows[: self._log.signed_size], without=without)
+        tree = SecondTree(self._log.covers, rows[: self._log.signed_size], without=without)
         malice.shown.setdefault(agency, held)
         shown = tree.checkpoint(router=ROUTER, signer=self._core.identity.signer, old_size=held)
         # Whoever does not keep the leaf that was left out cannot know that there ever was one.

@@ -12,6 +12,7 @@ from hashlib import sha256
 from random import Random  # noqa: TID251 - the type of a seeded stream
 from typing import Any, Final
 
+from broker.audit.covers import cover_key, read_cover
 from broker.audit.leaves import (
     AdmittedLeaf,
     BundleLeaf,
@@ -19,6 +20,7 @@ from broker.audit.leaves import (
     DecidedLeaf,
     DeliveredLeaf,
     Leaf,
+    OverriddenLeaf,
     RecalledLeaf,
     RefusedLeaf,
     ReleasedLeaf,
@@ -75,6 +77,9 @@ class LogWatch:
         self._broke = broke
         self._frontier = Frontier()
         self._rows: list[bytes] = []  # the hashes that each leaf completed
+        self._cover_frontier = Frontier()
+        self._cover_rows: list[bytes] = []  # and each cover
+        self._covered = 0  # leaves, by the last cover
         self._signed: list[Checkpoint] = []
         self._releases = self._records = self._version = 0  # seen of these tables
         self._originators: dict[bytes, str] = {}  # of what was admitted
@@ -104,17 +109,18 @@ class LogWatch:
         for event in (told - events).elements():
             self._broke(LEAVES, f"a leaf tells of {_in_words(event)}, which did not happen")
         self._settle_queues(sql, changed=self.leaves > before)
+        self._grow_covers(sql)
         self._checkpoints(sql)
 
     def witnessed(self, agency: str, sql: sqlite3.Connection) -> None:
         """Look at the checkpoint that an agency keeps: it must be of this tree, however the agency came by it."""
         if self.contradicted_by(sql):
-            self._broke(NEVER_BACK, f"{agency} keeps a checkpoint of leaves that are not those of the log")
+            self._broke(NEVER_BACK, f"{agency} keeps a checkpoint of covers that are not those of the log")
 
     def contradicted_by(self, sql: sqlite3.Connection) -> bool:
         """Tell whether a node keeps a checkpoint that is not of this tree."""
         return any(
-            size > self.leaves or tree_root(size, self._node) != root
+            size > len(self._cover_rows) or tree_root(size, self._cover_node) != root
             for size, root in sql.execute("SELECT size, root FROM witnessed")
         )
 
@@ -124,7 +130,7 @@ class LogWatch:
         some.sort(key=lambda checkpoint: checkpoint.size)
         for place, later in enumerate(some):
             for earlier in some[:place]:
-                self._compare(earlier, later, self._node)
+                self._compare(earlier, later)
 
     # Events, as the other tables tell of them.
 
@@ -190,6 +196,29 @@ class LogWatch:
     def _node(self, level: int, index: int) -> bytes:
         return hash_in_row(self._rows[row_of(level, index)], level)
 
+    def _cover_node(self, level: int, index: int) -> bytes:
+        return hash_in_row(self._cover_rows[row_of(level, index)], level)
+
+    def _grow_covers(self, sql: sqlite3.Connection) -> None:
+        """Each cover stands for the leaves as they were, and for no fewer than the one before."""
+        secret = sql.execute("SELECT secret FROM log").fetchone()
+        rows = sql.execute(
+            "SELECT number, statement, hashes FROM cover WHERE number >= ? ORDER BY number", (len(self._cover_rows),)
+        )
+        for number, statement, hashes in rows.fetchall():
+            if number != len(self._cover_rows):
+                self._broke(NEVER_BACK, f"cover {number} of the log stands where {len(self._cover_rows)} is due")
+            _, _, size, root = read_cover(statement)
+            if not self._covered <= size <= self.leaves or tree_root(size, self._node) != root:
+                self._broke(NEVER_BACK, f"cover {number} is of {size} leaves that are not those on disk")
+                return
+            entry = write_entry(number, statement, key=cover_key(secret[0], number))
+            completed = b"".join(self._cover_frontier.append(leaf_hash(entry)))
+            if completed != hashes:
+                self._broke(LEAVES, f"the hashes of cover {number} are not those of what it says")
+            self._covered = size
+            self._cover_rows.append(completed)
+
     def _settle_queues(self, sql: sqlite3.Connection, *, changed: bool) -> None:
         """Whatever was decided for a reader is queued for it until a leaf says that it was delivered or cancelled."""
         if not changed:
@@ -220,20 +249,21 @@ class LogWatch:
             except LogError as error:
                 self._broke(NEVER_BACK, f"a checkpoint on the router's disk is none: {error}")
                 return
-            if signed.size != size or size > self.leaves or signed.root != tree_root(size, self._node):
-                self._broke(NEVER_BACK, f"the checkpoint of {signed.size} leaves is not of the leaves on disk")
+            held = len(self._cover_rows)
+            if signed.size != size or size > held or signed.root != tree_root(size, self._cover_node):
+                self._broke(NEVER_BACK, f"the checkpoint of {signed.size} covers is not of the covers on disk")
                 return
             earlier = self._signed[-1:] + self._chance.sample(self._signed, k=min(_AGAINST_LATER, len(self._signed)))
             for old in earlier:
-                self._compare(old, signed, self._node)
+                self._compare(old, signed)
             self._signed.append(signed)
 
-    def _compare(self, old: Checkpoint, new: Checkpoint, node: Any) -> None:
+    def _compare(self, old: Checkpoint, new: Checkpoint) -> None:
         try:
-            proof = consistency_proof(old.size, new.size, node)
+            proof = consistency_proof(old.size, new.size, self._cover_node)
             verify_consistency(old_size=old.size, old_root=old.root, size=new.size, root=new.root, proof=proof)
         except LogError as error:
-            self._broke(NEVER_BACK, f"no proof leads from {old.size} to {new.size} leaves: {error}")
+            self._broke(NEVER_BACK, f"no proof leads from {old.size} to {new.size} covers: {error}")
 
 
 def _event(leaf: Leaf) -> Event:
@@ -246,6 +276,7 @@ def _event(leaf: Leaf) -> Event:
             | DecidedLeaf()
             | DeliveredLeaf()
             | RecalledLeaf()
+            | OverriddenLeaf()
             | CancelledLeaf()
             | RevokedLeaf()
             | BundleLeaf()

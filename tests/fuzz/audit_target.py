@@ -38,8 +38,9 @@ def made_good(files: dict[str, bytes]) -> dict[str, bytes]:
             made[name] = _chained(content)
     if "trust.json" in files:
         made["trust.json"] = _digested(files["trust.json"])
-    if "openings.bin" in files:
-        made["leaves.bin"], made["tree.bin"] = _committed(files["openings.bin"])
+    for kind, entries in (("", "leaves.bin"), ("cover-", "covers.bin")):
+        if f"{kind}openings.bin" in files:
+            made[entries], made[f"{kind}tree.bin"] = _committed(files[f"{kind}openings.bin"])
     return made
 
 

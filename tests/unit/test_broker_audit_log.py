@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from broker.audit.checkpoint import CHECKPOINT_INTERVAL_MS, CHECKPOINT_LEAVES, CheckpointSigner, Signing
+from broker.audit.checkpoint import CheckpointSigner, Signing
 from broker.audit.leaves import CancelledLeaf, DeliveredLeaf, open_entry
 from broker.audit.log import LeafRow, Log, hash_in_row
 from schemas.errors import LogError, LogFault
@@ -32,10 +32,10 @@ def nodes_of(rows: list[LeafRow]) -> Callable[[int, int], bytes]:
     return lambda level, index: hash_in_row(rows[row_of(level, index)].hashes, level)
 
 
-def sign(signer: CheckpointSigner, rows: list[LeafRow], *, now_ms: int = NOW) -> Note:
+def sign(signer: CheckpointSigner, rows: list[LeafRow]) -> Note:
     size = len(rows)
     proof = consistency_proof(signer.signed.size, size, nodes_of(rows)) if signer.signed.size <= size else ()
-    return signer.sign(size=size, root=tree_root(size, nodes_of(rows)), proof=proof, now_ms=now_ms)
+    return signer.sign(size=size, root=tree_root(size, nodes_of(rows)), proof=proof)
 
 
 def fresh_signer() -> CheckpointSigner:
@@ -76,21 +76,6 @@ def test_a_log_signs_as_it_grows() -> None:
         assert (KEY.name, size, tree_root(size, nodes_of(rows))) == read_checkpoint(note.text)
 
 
-def test_a_checkpoint_is_due_once_a_second_or_for_a_tile_of_leaves() -> None:
-    _, rows = grown(CHECKPOINT_LEAVES + 2)
-    signer = fresh_signer()
-    assert not signer.due(size=0, now_ms=NOW)
-    assert signer.due(size=1, now_ms=NOW)
-    sign(signer, rows[:1])
-
-    assert not signer.due(size=1, now_ms=NOW + CHECKPOINT_INTERVAL_MS)
-    assert not signer.due(size=2, now_ms=NOW + CHECKPOINT_INTERVAL_MS - 1)
-    assert signer.due(size=2, now_ms=NOW + CHECKPOINT_INTERVAL_MS)
-    assert not signer.due(size=CHECKPOINT_LEAVES, now_ms=NOW)
-    assert signer.due(size=CHECKPOINT_LEAVES + 1, now_ms=NOW)
-    assert signer.due(size=2, now_ms=NOW - 86_400_000)
-
-
 @pytest.mark.parametrize("size", [9, 10, 14])
 def test_a_log_that_was_written_anew_is_fenced(size: int) -> None:
     _, rows = grown(10)
@@ -109,7 +94,7 @@ def test_a_log_that_was_written_anew_is_fenced(size: int) -> None:
     # Not even the true tree: a person has to look first.
     with pytest.raises(LogError):
         sign(signer, rows)
-    assert not signer.due(size=99, now_ms=NOW + 10_000)
+    assert not signer.may_sign()
 
 
 def test_an_old_copy_of_the_disk_is_found_out_by_whoever_holds_a_newer_checkpoint() -> None:
@@ -117,7 +102,7 @@ def test_an_old_copy_of_the_disk_is_found_out_by_whoever_holds_a_newer_checkpoin
     first = fresh_signer()
     old = read_checkpoint(sign(first, rows[:10]).text)
     newest = sign(first, rows)
-    restored = CheckpointSigner(router="router", signer=ROUTER, signed=old, signed_at=NOW)
+    restored = CheckpointSigner(router="router", signer=ROUTER, signed=old)
     with pytest.raises(LogError) as caught:
         restored.meet(newest)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from broker.audit.covers import read_cover
 from broker.audit.leaves import (
     AdmittedLeaf,
     BundleLeaf,
@@ -19,8 +20,10 @@ from broker.audit.leaves import (
     read_statement,
 )
 from broker.audit.store import LogStore
+from broker.router import FrameArrived
 from conformance import world
 from schemas.errors import LogFault, StoreError
+from schemas.frames import CheckpointMessage, DownMessage, Heartbeat
 from sealing.merkle import leaf_hash, tree_root, verify_consistency
 from sealing.notes import (
     TYPE_COSIGNATURE,
@@ -129,15 +132,24 @@ def test_a_transaction_that_is_taken_back_takes_its_leaves_back(router: SmallRou
     assert len(log_of(router).rows()) == log_of(router).log.size
 
 
+def beat(router: SmallRouter, *agencies: str) -> list[DownMessage]:
+    """Have heartbeats come in one batch; returns what the first of them is sent."""
+    frames = [FrameArrived(agency=name, messages=(Heartbeat("heartbeat", router.now_ms, ()),)) for name in agencies]
+    return router.router.handle(frames, now_ms=router.now_ms).sends.get(agencies[0], [])
+
+
 def test_a_log_goes_on_after_a_restart(router: SmallRouter) -> None:
     router.report("first", "bravo")
+    beat(router, "bravo")
     first = read_checkpoint(log_of(router).checkpoints()[-1].text)
     router.restart()
     router.now_ms += 5_000
     router.report("second", "bravo")
+    beat(router, "bravo")
     second = read_checkpoint(log_of(router).checkpoints()[-1].text)
 
-    assert first.size < second.size == log_of(router).log.size
+    assert (1, 2) == (first.size, second.size)
+    assert log_of(router).log.size == read_cover(log_of(router).cover_rows()[-1].statement).size
     verify_consistency(
         old_size=first.size,
         old_root=first.root,
@@ -156,24 +168,44 @@ def test_every_leaf_is_the_one_that_the_tree_holds(router: SmallRouter) -> None:
         assert log.node(0, row.number) == leaf_hash(log.log.entry(row)[0])
 
 
-def test_checkpoints_are_signed_as_the_log_grows_and_at_most_once_a_second(router: SmallRouter) -> None:
-    router.report("first", "bravo")
-    router.report("second", "bravo")
+def test_a_checkpoint_is_signed_at_each_heartbeat_and_at_nothing_else(router: SmallRouter) -> None:
+    """AUD-038: whatever else came, or came not, is nothing that the number or the time of checkpoints tells."""
     log = log_of(router)
-    assert 1 == len(log.checkpoints())
-    with router.store.transaction():
-        log.sign_due(now_ms=router.now_ms, at_once=True)
-        log.sign_due(now_ms=router.now_ms, at_once=True)
+    for names in (("one", "two", "three"), ("four",), ()):
+        for name in names:
+            router.now_ms += 5_000
+            sent = router.report(name, "bravo", "golf")[1].sends
+            assert not any(isinstance(item, CheckpointMessage) for items in sent.values() for item in items)
+        beat(router, "bravo")
+    beat(router, "bravo", "golf", "alpha")
 
-    assert 2 == len(log.checkpoints())
+    assert [1, 2, 3, 6] == [read_checkpoint(note.text).size for note in log.checkpoints()]
     for note in log.checkpoints():
         size = read_checkpoint(note.text).size
         assert {key().name: None} == verify_note(note, [key()])
-        assert tree_root(size, log.node) == read_checkpoint(note.text).root
+        assert tree_root(size, log.cover_node) == read_checkpoint(note.text).root
+    covers = [read_cover(row.statement) for row in log.cover_rows()]
+    assert [10, 13, 13, 13, 13, 13] == [cover.size for cover in covers]
+    assert {cover.size: tree_root(cover.size, log.node) for cover in covers} == {
+        cover.size: cover.root for cover in covers
+    }
+
+
+def test_a_cover_opens_with_its_own_key_and_looks_like_any_other(router: SmallRouter) -> None:
+    """AUD-040: of two covers that say the same no byte but the frame's is the same."""
+    beat(router, "bravo", "golf")
+    log = log_of(router)
+    (first, first_key), (second, second_key) = (log.covers.entry(row) for row in log.cover_rows())
+
+    assert 1 == len({read_cover(row.statement) for row in log.cover_rows()})
+    assert first_key != second_key
+    assert len(first) == len(second)
+    assert first[4:] != second[4:]
 
 
 def test_a_cosignature_stands_under_its_checkpoint(router: SmallRouter) -> None:
     router.report("first", "bravo")
+    beat(router, "bravo")
     log = log_of(router)
     pair = world.sign_pair("bravo")
     note = log.note_of(log.signed_size)
@@ -189,13 +221,16 @@ def test_a_cosignature_stands_under_its_checkpoint(router: SmallRouter) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        "UPDATE leaf SET hashes = zeroblob(length(hashes)) WHERE number = (SELECT max(size) FROM checkpoint) - 1",
+        "UPDATE leaf SET hashes = zeroblob(length(hashes)) WHERE number = (SELECT max(number) FROM leaf)",
+        "UPDATE cover SET hashes = zeroblob(length(hashes)) WHERE number = (SELECT max(size) FROM checkpoint) - 1",
+        "DELETE FROM cover",
         "DELETE FROM leaf WHERE number = (SELECT max(number) FROM leaf)",
         "DELETE FROM leaf WHERE number = 0",
     ],
 )
 def test_a_log_that_was_changed_on_disk_is_not_begun_again(router: SmallRouter, change: str) -> None:
     router.report("first", "bravo", "golf")
+    beat(router, "bravo")
     router.close()
     connection = sqlite3.connect(router.path)
     with connection:
@@ -210,17 +245,19 @@ def test_an_old_copy_of_the_disk_signs_no_more_once_a_newer_checkpoint_is_shown(
     router.report("first", "bravo")
     log = log_of(router)
     with router.store.transaction():
-        log.sign_due(now_ms=router.now_ms, at_once=True)
+        log.sign(now_ms=router.now_ms)
     newest = log.newest()
     assert newest is not None
     with router.store.transaction():
         connection = router.store._sql
         connection.execute("DELETE FROM checkpoint")
         connection.execute("DELETE FROM leaf")
+        connection.execute("DELETE FROM cover")
     log.reload()
     log.meet(newest)
     router.now_ms += 60_000
     router.report("another", "golf")
+    beat(router, "golf")
 
     assert log.fault is not None
     assert LogFault.ROLLBACK == log.fault.fault

@@ -77,7 +77,21 @@ def test_a_release_is_on_disk_with_its_queue_rows_and_records_when_the_verdict_i
     assert {"bravo": 1, "charlie": 1} == router.store.queues()
     assert ["admitted", "decided", "decided", "decided"] == [row.stage for row in router.records()]
     assert {message.hid} == {row.hid for row in router.records()}
-    assert "admitted" == next(row.stage for row in router.records() if row.number == said.record)
+    assert 1 == said.record
+
+
+def test_a_verdict_counts_the_releases_of_its_author_and_nobody_elses(router: SmallRouter) -> None:
+    """WIRE-060: a number that counted all records would tell each author how much the others send."""
+    router.report("one", "charlie")
+    with router.store.transaction():
+        router.store.write_records([("refused", None, "bravo", pack(("SIGNATURE", "signature", ())))] * 3, at=world.NOW)
+
+    _, outcome = router.report("two", "charlie")
+
+    (verdict,) = (item for item in outcome.sends["alpha"] if isinstance(item, VerdictMessage))
+    assert 2 == read_verdict(verdict, bundle=world.BUNDLE, now_ms=world.NOW).record
+    router.restart()
+    assert (3, 4, 1) == tuple(router.store.next_decision(author) for author in ("alpha", "bravo", "charlie"))
 
 
 def test_a_refusal_is_recorded_with_code_stage_and_what_was_over_wide(router: SmallRouter) -> None:

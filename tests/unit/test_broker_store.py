@@ -28,14 +28,14 @@ def router(tmp_path: Path) -> SmallRouter:
 
 def test_a_block_that_fails_keeps_nothing_and_its_numbers_are_used_again(router: SmallRouter) -> None:
     router.report("one", "bravo")
-    before = router.store.next_record()
+    before = router.store.next_decision("alpha")
 
     with pytest.raises(StopError), router.store.transaction():  # noqa: PT012 - the block is what is taken back
-        router.store.write_records([("bundle", None, "", pack((1,)))], at=1)
+        router.store.write_records([("refused", None, "alpha", pack(("QUOTA", "release", ())))], at=1)
         router.store.holdings.write_chunk(bytes(32), 0, 0, b"x")
         raise StopError
 
-    assert before == router.store.next_record()
+    assert before == router.store.next_decision("alpha")
     assert router.store.holdings.chunk(bytes(32), 0, 0) is None
     assert ["admitted", "decided"] == [row.stage for row in router.records()]
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from broker.audit.checkpoint import CheckpointSigner
+from broker.audit.covers import Cover, Covers
 from broker.audit.leaves import (
     AdmittedLeaf,
     CancelledLeaf,
@@ -64,8 +65,8 @@ class Region:
         self.leaves: list[Leaf] = []
         self.journals: dict[str, list[tuple[str, dict[str, Any]]]] = {name: [] for name in AGENCIES}
         self.dseq = dict.fromkeys(AGENCIES, 0)
-        self.cuts: list[int] = []  # sizes at which a checkpoint was signed
-        self.shown: dict[str, int] = {}  # the size that each agency cosigned last
+        self.cuts: list[int] = []  # how many leaves there were at each checkpoint, which is over one cover more
+        self.shown: dict[str, int] = {}  # how many covers were in what each agency cosigned last
         self.views: dict[str, Note] = {}  # another tree that an agency was shown
         self.messages = 0
 
@@ -103,7 +104,7 @@ class Region:
 
     def checkpoint(self, *witnesses: str) -> None:
         self.cuts.append(len(self.leaves))
-        self.shown.update(dict.fromkeys(witnesses, len(self.leaves)))
+        self.shown.update(dict.fromkeys(witnesses, len(self.cuts)))
 
     def rows(self) -> tuple[Log, list[LeafRow]]:
         log = Log(secret=b"s" * 32, frontier=Frontier())
@@ -111,10 +112,12 @@ class Region:
 
     def export(self, folder: Path) -> Path:
         log, rows = self.rows()
-        notes = self._checkpoints(rows)
+        covers, cover_rows = self.covers(rows)
+        notes = self._checkpoints(cover_rows)
         exported = ExportedLog(
-            root=ROOT, signed_bundle=make_bundle(), log=log, rows=rows, checkpoints=list(notes.values())
-        )
+            root=ROOT, signed_bundle=make_bundle(), log=log, rows=rows, covers=covers, cover_rows=cover_rows,
+            checkpoints=list(notes.values()),
+        )  # fmt: skip
         write_log(folder, exported)
         for agency, told in self.journals.items():
             write_journal(folder, agency=agency, lines=chained(told), signer=AGENCIES[agency])
@@ -123,20 +126,26 @@ class Region:
             write_witness(folder, agency=agency, note=with_signatures(note, [cosigned(note, agency)]))
         return folder
 
-    def _checkpoints(self, rows: list[LeafRow]) -> dict[int, Note]:
-        signer = CheckpointSigner(router="rt", signer=ROUTER)
+    def covers(self, rows: list[LeafRow]) -> tuple[Covers, list[LeafRow]]:
+        covers, node = Covers(secret=b"s" * 32, frontier=Frontier()), nodes_of(rows)
+        return covers, [
+            covers.append(Cover("covered", NOW, size, Frontier.restore(min(size, len(rows)), node).root()))
+            for size in self.cuts
+        ]
 
-        def node(level: int, index: int) -> bytes:
-            return hash_in_row(rows[row_of(level, index)].hashes, level)
-
+    def _checkpoints(self, cover_rows: list[LeafRow]) -> dict[int, Note]:
+        signer, node = CheckpointSigner(router="rt", signer=ROUTER), nodes_of(cover_rows)
         notes: dict[int, Note] = {}
-        for size in self.cuts:
+        for size in range(1, len(cover_rows) + 1):
             root = Frontier.restore(size, node).root()
-            proof = consistency_proof(signer.signed.size, size, node)
-            note = signer.sign(size=size, root=root, proof=proof, now_ms=NOW)
+            note = signer.sign(size=size, root=root, proof=consistency_proof(signer.signed.size, size, node))
             names = [agency for agency in AGENCIES if agency in self.shown]
             notes[size] = with_signatures(note, [cosigned(note, agency) for agency in names])
         return notes
+
+
+def nodes_of(rows: list[LeafRow]) -> Callable[[int, int], bytes]:
+    return lambda level, index: hash_in_row(rows[row_of(level, index)].hashes, level)
 
 
 def cosigned(note: Note, agency: str) -> Any:
@@ -190,8 +199,8 @@ def test_an_honest_log_holds_and_is_counted(good: Path) -> None:
 
     assert [] == [finding.line() for finding in report.findings]
     assert len(honest().leaves) == report.leaves
-    assert (3, report.leaves, 0, 3) == (
-        report.checkpoints, report.cosigned_leaves, report.outstanding, report.journals,
+    assert (3, 3, report.leaves, 0, 3) == (
+        report.covers, report.checkpoints, report.cosigned_leaves, report.outstanding, report.journals,
     )  # fmt: skip
     assert honest().messages == report.messages
     assert 12 == report.cosignatures
@@ -270,10 +279,14 @@ def test_a_log_written_anew_by_its_owner_is_found_between_two_checkpoints(good: 
     region = honest()
     region.leaves[2] = DecidedLeaf("decided", NOW, bytes(32), "tha-cert", "mys-cert", 1)
     evil = region.export(tmp_path / "evil")
-    shutil.rmtree(evil / "checkpoints")
-    shutil.copytree(good / "checkpoints", evil / "checkpoints")
-    shutil.rmtree(evil / "witnesses")
-    shutil.copytree(good / "witnesses", evil / "witnesses")
+    for kind in ("checkpoints", "witnesses"):
+        shutil.rmtree(evil / kind)
+        shutil.copytree(good / kind, evil / kind)
+    first = next(item for item in verify_folder(evil).findings if item.file == "covers.bin")
+
+    assert ("changed", 0, 38, "rt") == (first.fault, first.offset, first.length, first.who)
+    for name in ("covers.bin", "cover-openings.bin", "cover-tree.bin"):
+        shutil.copy(good / name, evil / name)
     first = next(item for item in verify_folder(evil).findings if item.file == "leaves.bin")
 
     assert ("changed", 0, 38 * honest().cuts[0], "rt") == (first.fault, first.offset, first.length, first.who)
@@ -292,7 +305,7 @@ def test_a_log_that_signs_its_new_past_is_accused_by_what_agencies_kept(good: Pa
 
 def test_two_views_are_named_and_by_whom(tmp_path: Path) -> None:
     region = honest()
-    region.views["tha-cert"] = sign_checkpoint(Checkpoint(log_origin("rt"), region.cuts[1], b"x" * 32), signer=ROUTER)
+    region.views["tha-cert"] = sign_checkpoint(Checkpoint(log_origin("rt"), 2, b"x" * 32), signer=ROUTER)
     report = verify_folder(region.export(tmp_path / "evil"))
 
     finding = only(report, "forged")
@@ -301,14 +314,47 @@ def test_two_views_are_named_and_by_whom(tmp_path: Path) -> None:
 
 
 def test_a_hidden_checkpoint_is_named_by_the_agency_that_cosigned_it(folder: Path) -> None:
-    cuts = honest().cuts
-    (folder / "checkpoints" / f"{cuts[1]:012d}.txt").unlink()
+    (folder / "checkpoints" / "000000000002.txt").unlink()
     report = verify_folder(folder)
 
     assert {"hidden"} == {item.fault for item in report.findings}
-    assert {"witnesses/mys-cert.txt", "witnesses/tha-cert.txt", f"checkpoints/{cuts[2]:012d}.txt"} == {
+    assert {"witnesses/mys-cert.txt", "witnesses/tha-cert.txt", "checkpoints/000000000003.txt"} == {
         item.file for item in report.findings
     }
+
+
+def test_a_cover_of_fewer_leaves_than_the_one_before_is_named(tmp_path: Path) -> None:
+    """AUD-039: signed, cosigned and in the tree, and still no log that only grows."""
+    region = honest()
+    region.cuts[1], region.cuts[2] = region.cuts[2], region.cuts[1]
+    report = verify_folder(region.export(tmp_path / "evil"))
+
+    finding = only(report, "forged")
+    assert ("covers.bin", 38 * 2, "rt") == (finding.file, finding.offset, finding.who)
+    assert len(region.leaves) == report.cosigned_leaves
+
+
+def test_leaves_that_were_covered_and_are_not_here_are_named(tmp_path: Path) -> None:
+    region = honest()
+    region.cuts[-1] += 3
+    report = verify_folder(region.export(tmp_path / "evil"))
+
+    finding = only(report, "dropped")
+    assert ("leaves.bin", 38 * len(region.leaves)) == (finding.file, finding.offset)
+
+
+def test_what_opens_a_cover_and_is_none_is_named(folder: Path) -> None:
+    """AUD-043: key and commitment hold, since whoever keeps the log makes both."""
+    covers = Covers(secret=b"s" * 32, frontier=Frontier())
+    cover_key = covers.entry(LeafRow(0, b"", b""))[1]
+    openings = (folder / "cover-openings.bin").read_bytes()
+    first = 34 + int.from_bytes(openings[32:34], "big")
+    strange = pack(("covered", NOW, 3, b"short"))
+    (folder / "cover-openings.bin").write_bytes(
+        cover_key + len(strange).to_bytes(2, "big") + strange + openings[first:]
+    )
+
+    assert "cover-openings.bin" == only(verify_folder(folder), "unreadable").file
 
 
 def test_a_log_cut_back_is_named_by_what_was_signed_for(tmp_path: Path) -> None:
@@ -316,7 +362,7 @@ def test_a_log_cut_back_is_named_by_what_was_signed_for(tmp_path: Path) -> None:
     whole = region.export(tmp_path / "whole")
     region.leaves = region.leaves[: region.cuts[1]]
     region.cuts = region.cuts[:2]
-    region.shown["sgp-cert"] = region.cuts[0]
+    region.shown["sgp-cert"] = 1
     back = region.export(tmp_path / "back")
     shutil.copy(whole / "witnesses" / "sgp-cert.txt", back / "witnesses")
     report = verify_folder(back)
@@ -399,7 +445,7 @@ def test_what_one_side_knows_and_the_other_does_not_is_named(tmp_path: Path, evi
     """The log is sound in itself each time: only the parties' own records tell."""
     region = honest()
     evil(region)
-    region.cuts[-1] = region.shown["sgp-cert"] = len(region.leaves)
+    region.cuts[-1] = len(region.leaves)
     report = verify_folder(region.export(tmp_path / "evil"))
 
     assert who in {item.who for item in report.findings if item.fault == fault}

@@ -117,18 +117,18 @@ class LeafMissing(Sound):
 
 
 class CheckpointOfAnotherTree(Sound):
-    """Every other checkpoint has a root that is not that of the leaves on disk."""
+    """Every other checkpoint has a root that is not that of the covers on disk."""
 
     def into_broker(self, router: Router) -> None:
         """Plant it in the router."""
-        sign_due = router._log.sign_due
+        sign = router._log.sign
 
-        def careless(*, now_ms: int, at_once: bool = False) -> None:
+        def careless(*, now_ms: int, covers: int = 1) -> None:
             signing = router._log._signing
-            sign = signing.sign
+            sign_note = signing.sign
 
-            def sign_any(*, size: int, root: bytes, proof: Sequence[bytes], now_ms: int) -> Note:
-                note = sign(size=size, root=root, proof=proof, now_ms=now_ms)
+            def sign_any(*, size: int, root: bytes, proof: Sequence[bytes]) -> Note:
+                note = sign_note(size=size, root=root, proof=proof)
                 if size % 2:
                     return note
                 other = signing.signed._replace(root=sha256(root).digest())
@@ -136,11 +136,11 @@ class CheckpointOfAnotherTree(Sound):
 
             signing.sign = sign_any  # type: ignore[method-assign] # see above
             try:
-                sign_due(now_ms=now_ms, at_once=at_once)
+                sign(now_ms=now_ms, covers=covers)
             finally:
                 del signing.sign
 
-        router._log.sign_due = careless  # type: ignore[method-assign] # see above
+        router._log.sign = careless  # type: ignore[method-assign] # see above
 
 
 class RecallForgotten(Sound):
