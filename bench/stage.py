@@ -258,3 +258,6 @@ class NothingSeen:
 
     def held(self, hid: bytes) -> HeldMessage | None:
         return self._held.get(hid)
+
+    def offered_to(self, _hid: bytes) -> dict[str, int]:
+        return {}

@@ -23,6 +23,7 @@ import agencies.core
 import broker.core
 import broker.exchanges
 import broker.joint
+import broker.overrides
 import schemas.codec
 import schemas.frames
 import schemas.label
@@ -58,6 +59,7 @@ MODULES: Final[tuple[ModuleType, ...]] = (
     broker.core,
     broker.exchanges,
     broker.joint,
+    broker.overrides,
     agencies.core,
 )
 

@@ -18,11 +18,14 @@ from schemas.errors import InputError
 SPEC_VERSION: Final = "1.0"
 SPEC_FOLDER: Final = Path(__file__).resolve().parent.parent / "docs" / "spec"
 REGISTER_NAME: Final = "requirements.json"
-AREAS: Final = ("ENV", "KEY", "CHK", "SEQ", "RCL", "RCPT", "REQ", "RFI", "CRD", "WIRE", "BRK", "RTR", "NTK", "AUD")
+AREAS: Final = (
+    "ENV", "KEY", "CHK", "SEQ", "RCL", "RCPT", "REQ", "RFI", "CRD", "OVR", "WIRE", "BRK", "RTR", "NTK", "AUD",
+)  # fmt: skip
 CLASSES: Final = frozenset({"C1", "C2", "C3", "C4"})
 ROLES: Final = frozenset({"sender", "receiver", "both"})
 FEATURES: Final = frozenset({
-    "core", "recall", "receipt", "consent", "rfi", "coordination", "joint", "chunked", "persistence", "audit", "tls",
+    "core", "recall", "receipt", "consent", "rfi", "coordination", "joint", "override", "chunked", "persistence",
+    "audit", "tls",
 })  # fmt: skip
 
 _ID: Final = rf"(?:{'|'.join(AREAS)})-\d{{3}}"

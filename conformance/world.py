@@ -135,6 +135,7 @@ RULES: Final = (
     Rule("N3", "permit", (Predicate("topic", ("workflow.*",)), Predicate("kind", ("member", "partner")))),
     Rule("N2", "forbid", (Predicate("kind", ("partner",)), Predicate("tlp", (">=AMBER+STRICT",)))),
     Rule("N4", "forbid", (Predicate("topic", ("toc.losses",)), Predicate("originator", ("unaffected",)))),
+    Rule("N5", "permit", (Predicate("topic", ("life-safety.sar",)), Predicate("role", ("cert",)))),
 )
 # Both take part on reciprocal terms; what bravo contributed counts no more from now on.
 SEA_POOL: Final = (
@@ -143,6 +144,8 @@ SEA_POOL: Final = (
     Membership("charlie", "contributor", KEYS_FROM, NOW + DAY_MS),
     Membership("bravo", "contributor", KEYS_FROM, NOW),
 )
+# Bravo may invoke it, charlie attends.
+RESCUE: Final = (Membership("SGP", "member", KEYS_FROM), Membership("IDN", "observer", KEYS_FROM))
 BUNDLE: Final = Bundle(
     v=1,
     version=BUNDLE_VERSION,
@@ -152,6 +155,7 @@ BUNDLE: Final = Bundle(
     compartments=("SEA-EYES",),
     groups=(Group("@region", ("IDN", "MYS", "SGP")),),
     mechanisms=(
+        Mechanism("life-safety.sar", "Duty officers for rescue", RESCUE),
         Mechanism("our-eyes", "Our Eyes", (Membership("MYS", "member", KEYS_FROM),)),
         Mechanism("sea-pool", "Sea Pool", SEA_POOL),
     ),

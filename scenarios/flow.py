@@ -15,7 +15,7 @@ _RELEASING: Final = ("report", "forward", "correct")
 _ANSWERS: Final = {
     "request": "request_received", "decide": "decision_received", "correct": "correction_received",
     "ask": "rfi_received", "answer": "answer_received", "decline": "coord_received",
-    "deconflict": "deconflict_received", "coordinate": "coord_received",
+    "deconflict": "deconflict_received", "coordinate": "coord_received", "override": "override_received",
 }  # fmt: skip
 # What goes back to whom it came from.
 _REPLYING: Final = ("decide", "answer", "decline")

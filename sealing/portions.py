@@ -37,6 +37,7 @@ from sealing.primitives import (
 )
 
 _COMMITMENT_BYTES: Final = 32
+INLINE_OVERHEAD_BYTES: Final = _COMMITMENT_BYTES + 16  # by how much a blob is longer than its padded text: and a tag
 _DISCLOSURE_FIELDS: Final = len(Disclosure._fields)
 # How a disclosure begins and ends on the wire: an array of four, a salt; then, behind the label, a hash and a number
 # of chunks that takes one byte.

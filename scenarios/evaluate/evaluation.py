@@ -27,6 +27,7 @@ from scenarios.evaluate.lineage import DerivedProduct, trace_lineage
 from scenarios.evaluate.measures import ObjectiveResult, Observed, SharingFigures, count_sharing, rate_objectives
 from scenarios.evaluate.needs import NeedResult, judge_needs
 from scenarios.evaluate.overdue import OverdueReceipt, list_overdue
+from scenarios.evaluate.overrides import OverrideInvoked, list_overrides
 from scenarios.evaluate.play import (
     BranchTaken,
     InjectPlayed,
@@ -86,6 +87,8 @@ class Evaluation:
     red: tuple[RedTry, ...]
     lineage: tuple[DerivedProduct, ...]
     injects: tuple[InjectPlayed, ...]
+    overrides: tuple[OverrideInvoked, ...]
+    procedures: tuple[SilenceProcedure, ...]
     branches: tuple[BranchTaken, ...]
     changes: tuple[CommunityChange, ...]
     outages: tuple[LinkOutage, ...]
@@ -126,7 +129,9 @@ def evaluate(
     communities = communities_of(pack, community.bundle)
     tags = suggest_tags(pack, history, texts or {})
     corrections, requests = find_corrections(history), find_requests(history, start_ms=pack.start_ms)
-    judged = _Judged(communities=communities, corrections=corrections, requests=requests)
+    plain = tagging_of(pack)
+    overrides = list_overrides(pack, history, plain, learn(pack, history, plain))
+    judged = _Judged(communities=communities, corrections=corrections, requests=requests, overrides=overrides)
     reconciliation = reconcile(pack, history)
     red = list_red(pack, history, reconciliation)
     certain = _figures(pack, history, tagging_of(pack), judged, red)
@@ -153,7 +158,9 @@ def evaluate(
         requests=requests,
         joint=list_joint(history),
         red=red,
-        lineage=trace_lineage(history, tagging_of(pack), (each.inject for each in pack.injects), requests),
+        lineage=trace_lineage(history, plain, (each.inject for each in pack.injects), requests),
+        overrides=judged.overrides,
+        procedures=list_procedures(pack, history),
         injects=list_injects(pack, history),
         branches=list_branches(history),
         changes=list_changes(pack, history, events, communities),
@@ -176,6 +183,7 @@ class _Judged:
     corrections: tuple[Correction, ...]
     requests: tuple[ConsentRequest, ...]
 
+    overrides: tuple[OverrideInvoked, ...]
 
 def _findings(
     pack: Pack, certain: Figures, judged: _Judged, reconciliation: Reconciliation
@@ -190,6 +198,7 @@ def _findings(
         requests=judged.requests,
         reconciliation=reconciliation,
     )
+        overrides=judged.overrides,
     return find_findings(pack, names_of(pack), outcomes)
 
 

@@ -10,6 +10,7 @@ from scenarios.evaluate.delays import DelayCause
 from scenarios.evaluate.disclosures import Disclosure
 from scenarios.evaluate.measures import SharingFigures
 from scenarios.evaluate.needs import NeedResult
+from scenarios.evaluate.overrides import OverrideInvoked
 from scenarios.evaluate.policy_cells import PolicyCell
 from scenarios.evaluate.reconcile import Reconciliation
 
@@ -47,3 +48,4 @@ class Outcomes:
     corrections: tuple[Correction, ...]
     requests: tuple[ConsentRequest, ...]
     reconciliation: Reconciliation
+    overrides: tuple[OverrideInvoked, ...] = ()

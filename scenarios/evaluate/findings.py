@@ -14,6 +14,7 @@ from scenarios.evaluate.corrections import Correction
 from scenarios.evaluate.disclosures import Disclosure
 from scenarios.evaluate.finding import FINDING_KINDS, Finding, Outcomes
 from scenarios.evaluate.findings_of_needs import find_in_needs
+from scenarios.evaluate.findings_of_overrides import find_in_overrides
 from scenarios.evaluate.findings_of_strengths import find_strengths
 from scenarios.evaluate.measures import SharingFigures
 from scenarios.evaluate.policy_cells import PolicyCell
@@ -31,6 +32,7 @@ def find_findings(pack: Pack, names: Names, outcomes: Outcomes) -> tuple[Finding
         *find_in_needs(names, outcomes.needs, outcomes.policy),
         *_corrections(names, outcomes.corrections),
         *_requests(names, outcomes.requests),
+        *find_in_overrides(names, outcomes.overrides),
         *_record(outcomes.reconciliation),
         *find_strengths(pack, names, outcomes),
     ]

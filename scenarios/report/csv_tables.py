@@ -52,8 +52,8 @@ def make_tables(
     """Make every table, in the order in which the page shows them."""
     makers: Sequence[Callable[[Evaluation], CsvTable]] = (
         _matrix, _timeline, _outages, _needs, _delays, _spread, _sharing, _disclosures, _policy, _objectives,
-        _corrections, _recalls, _requests, _refusals, _overdue, _joint, _red, _questions, _fairness,
-        _lineage, _reconciliation, _improvements, _suggested,
+        _corrections, _recalls, _requests, _refusals, _overdue, _joint, _overrides, _silence, _red, _questions,
+        _fairness, _lineage, _reconciliation, _improvements, _suggested,
     )  # fmt: skip
     return (*(make(evaluation) for make in makers), _story(story), _messages(pack, history))
 
@@ -274,6 +274,38 @@ def _joint(evaluation: Evaluation) -> CsvTable:
         "replaced_ms", "member", "answer", "answered_ms", "reason",
     )  # fmt: skip
     return CsvTable(name="joint", heads=heads, rows=rows)
+
+
+def _overrides(evaluation: Evaluation) -> CsvTable:
+    """Write one row for each reader of each life-safety override."""
+    rows = tuple(
+        (each.hid, each.of, each.order, each.invoker, each.originator, each.authority, each.title, each.office,
+         each.danger, each.reason, each.at_ms, each.told_ms, each.judgement, each.facts, reader, read_ms,
+         reader in each.needed_by)
+        for each in evaluation.overrides
+        for reader, read_ms in each.readers
+    )  # fmt: skip
+    heads = (
+        "hid", "of", "order", "invoker", "originator", "authority", "title", "office", "danger", "reason", "at_ms",
+        "originator_told_ms", "judgement", "facts", "reader", "read_ms", "needed",
+    )  # fmt: skip
+    return CsvTable(name="overrides", heads=heads, rows=rows)
+
+
+def _silence(evaluation: Evaluation) -> CsvTable:
+    """Write one row for each member that was asked in a silence procedure."""
+    rows = tuple(
+        (each.hid, each.order, each.proposer, each.mechanism, each.subject, each.of, each.reader, each.opened_ms,
+         each.object_by_ms, each.outcome, each.over_ms, each.waited_ms, each.let_go_ms, heard.member, heard.answer,
+         heard.had_ms, heard.answered_ms, heard.reason)
+        for each in evaluation.procedures
+        for heard in each.members
+    )  # fmt: skip
+    heads = (
+        "hid", "order", "proposer", "mechanism", "subject", "of", "reader", "opened_ms", "object_by_ms", "outcome",
+        "over_ms", "waited_ms", "let_go_ms", "member", "answer", "had_ms", "answered_ms", "reason",
+    )  # fmt: skip
+    return CsvTable(name="silence", heads=heads, rows=rows)
 
 
 def _lineage(evaluation: Evaluation) -> CsvTable:

@@ -55,6 +55,8 @@ def tell_story(pack: Pack, history: History, evaluation: Evaluation, names: Name
         *_outcomes(evaluation, names),
         *_breaches(evaluation, names),
         *_consent(evaluation, names),
+        *_overrides(evaluation, names),
+        *_silence(evaluation, names),
         *_corrections(evaluation, names),
         *_links(evaluation, names),
         *_red(evaluation, names),
@@ -263,6 +265,32 @@ def _corrections(evaluation: Evaluation, names: Names) -> Iterator[StoryEntry]:
                 late = length_text(recipient.corrected_ms - each.released_ms)
                 text = f"The correction reaches {names.agency(recipient.agency)}, {late} after its release."
                 yield _entry(recipient.corrected_ms, "correction", text, each.hid)
+def _overrides(evaluation: Evaluation, names: Names) -> Iterator[StoryEntry]:
+    for each in evaluation.overrides:
+        readers, originator = names.several(reader for reader, _ in each.readers), names.agency(each.originator)
+        text = (
+            f"{names.agency(each.invoker)} overrides {originator}'s report for life safety ({each.danger}) and tells "
+            f"{readers}. Ordered by “{each.office}” under {each.authority}. Reason: “{each.reason}”."
+        )
+        yield _entry(each.at_ms, "consent", text, each.hid, each.of, emphasis=True)
+        if each.told_ms is not None:
+            yield _entry(each.told_ms, "consent", f"{originator} is told of the override.", each.hid)
+
+
+def _silence(evaluation: Evaluation, names: Names) -> Iterator[StoryEntry]:
+    for each in evaluation.procedures:
+        proposer, members = names.agency(each.proposer), count_text(len(each.members), "member", "members")
+        text = f"{proposer} puts it to {members} of {each.mechanism}: “{each.subject}”. Reason: “{each.reason}”."
+        yield _entry(each.opened_ms, "consent", text, each.hid)
+        for heard in each.members:
+            if heard.answer == "objected" and heard.answered_ms is not None:
+                text = f"{names.agency(heard.member)} objects to “{each.subject}”. Reason: “{heard.reason}”."
+                yield _entry(heard.answered_ms, "consent", text, each.hid, emphasis=True)
+        if each.over_ms is not None and each.waited_ms is not None:
+            text = f"“{each.subject}”: {each.outcome}, after {length_text(each.waited_ms)}."
+            yield _entry(each.over_ms, "consent", text, each.hid, emphasis=True)
+
+
 
 
 def _links(evaluation: Evaluation, names: Names) -> Iterator[StoryEntry]:
