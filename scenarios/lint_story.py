@@ -6,11 +6,13 @@ from typing import Final
 
 from policy.community import Community
 from policy.decide import decide
+from policy.members_first import without_members_first
 from policy.verdict import Action, Verdict
 from policy.widening import widening_rules
+from scenarios.community_changes import later_versions
 from scenarios.finding import Checked, Finding
 from scenarios.model import Inject, LinkProfile, Need, Pack
-from scenarios.placeholder_community import compile_community, placeholder_bundle
+from scenarios.placeholder_community import placeholder_bundle
 from schemas.label import Label
 
 _RELEASING: Final = ("report", "forward", "correct")
@@ -86,12 +88,18 @@ def _rule_gaps(checked: Checked) -> Iterator[Finding]:
             "the pack has no rules, and an empty rule set refuses everything; write at least one",
         )
         return
-    community = compile_community(pack)
+    # A change may bring what the start does not permit, and members may let go what goes to them first.
+    first = placeholder_bundle(pack)
+    communities = [Community.compile(first), *(Community.compile(each.bundle) for each in later_versions(pack, first))]
+    proposed = {order.reader for order in pack.orders if order.do == "propose" and order.releases is not None}
     for need in pack.needs:
         ways = _ways_to_tell(need.fact, pack)
         for agency in need.who:
             verdicts = [
-                _ask(label, originator, agency, pack, community) for label, originator in ways if originator != agency
+                _ask(without_members_first(label) if agency in proposed else label, originator, agency, pack, community)
+                for community in communities
+                for label, originator in ways
+                if originator != agency
             ]
             is_origin = any(agency in inject.to and need.fact in inject.carries for inject in pack.injects)
             if verdicts and not is_origin and not any(verdict.permit for verdict in verdicts):

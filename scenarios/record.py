@@ -60,8 +60,8 @@ Stages of a node
     decision          hid, reader, outcome, reason, conditions, subject, expires_ms, copy   (by this node; expires_ms
                       where a grant ends; copy where its reader is told of it beside the asker)
     decision_opened   hid, outcome, reason, conditions, expires_ms
-    proposed          hid, mechanism, subject, object_by_ms, of (hid or null), reader, bits, members, act, order, reason,
-                      cause   (put to all members; of, reader and bits: what goes to whom if nobody objects)
+    proposed          hid, mechanism, subject, object_by_ms, of (hid or null), reader, bits, members, act, order,
+                      reason, cause   (put to all members; of, reader and bits: what goes to whom if nobody objects)
     proposal_opened   hid, subject, reason, object_by_ms, reader
     objected          hid, proposer, reason   (by this node)
     objection_received  hid, member, reason;  objection_opened  hid, reason

@@ -4,12 +4,13 @@ A change is judged by what was released while it was the last one: decided as it
 bundle before. What differs is its doing.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from policy.difference import bundle_shifts, by_agency
 from scenarios.community_changes import Communities
-from scenarios.evaluate.history import EXCON, History
+from scenarios.evaluate.history import EXCON, ROUTER, History
 from scenarios.model import Pack
 from scenarios.past_reports import past_portions
 from scenarios.record import Event
@@ -23,6 +24,8 @@ class CommunityChange:
         reached: Agencies that got reports which the version before would have kept from them, and how many.
         kept_from: Agencies that were kept from reports which the version before would have let them have.
         reports: How many were released until the next change, or the end.
+        taken_up_ms: When each node took the version up, since STARTEX; who never did is missing.
+        by_older: Who still released by an older version while this one was in force, and how many messages.
     """
 
     at_ms: int
@@ -34,6 +37,8 @@ class CommunityChange:
     reached: Mapping[str, int]
     kept_from: Mapping[str, int]
     reports: int
+    taken_up_ms: Mapping[str, int]
+    by_older: Mapping[str, int]
 
 
 def list_changes(
@@ -62,6 +67,17 @@ def list_changes(
         # one, and what it would have brought was kept away by this one.
         shifts = bundle_shifts(theirs, old=communities.of(version), new=communities.of(version - 1))
         counts = by_agency(shifts)
+        taken_up_ms = {
+            taken.source: taken.at_ms
+            for taken in reversed(history.of_stage("bundle"))
+            if taken.source != ROUTER and int(taken.fields.get("version") or 0) == version
+        }
+        by_older = Counter(
+            release.agency
+            for release in history.releases
+            if moment.at_ms <= release.at_ms < (history.end_ms if until_ms is None else until_ms - pack.start_ms)
+            and release.at_ms < taken_up_ms.get(release.agency, history.end_ms)
+        )
         found.append(
             CommunityChange(
                 at_ms=moment.at_ms,
@@ -73,6 +89,8 @@ def list_changes(
                 reached={agency: lost for agency, (_, lost) in counts.items() if lost},
                 kept_from={agency: gained for agency, (gained, _) in counts.items() if gained},
                 reports=len({each.hid for each in theirs}),
+                taken_up_ms=dict(sorted(taken_up_ms.items())),
+                by_older=dict(sorted(by_older.items())),
             )
         )
     return tuple(found)

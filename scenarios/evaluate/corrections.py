@@ -70,8 +70,12 @@ def _follow(correction: Release, corrected: str, history: History) -> Correction
             put_right.setdefault(arrival.agency, arrival)
         elif arrival.hid in mistaken - remedies and arrival.agency not in put_right:
             had.setdefault(arrival.agency, arrival)
+    recalled = {(moment.source, moment.text("hid")) for moment in history.of_stage("recalled")}
     recipients = []
     for agency, arrival in had.items():
+        if agency not in put_right and (agency, arrival.hid) in recalled:
+            # It was taken back there, and holds no mistake that would have to be put right.
+            continue
         remedy = put_right.get(agency)
         opened = history.first(agency, "opened", remedy.hid, from_ms=remedy.at_ms) if remedy else None
         recipients.append(

@@ -43,6 +43,7 @@ from scenarios.evaluate.questions import Fairness, Question, count_fairness, lis
 from scenarios.evaluate.recalls import Recall, find_recalls
 from scenarios.evaluate.reconcile import Reconciliation, reconcile
 from scenarios.evaluate.red import RedTry, list_red
+from scenarios.evaluate.silence import SilenceProcedure, list_procedures
 from scenarios.evaluate.tagging import SuggestedTag, Tagging, suggest_tags, tagging_of
 from scenarios.evaluate.wording import names_of
 from scenarios.model import Pack
@@ -86,9 +87,9 @@ class Evaluation:
     joint: tuple[JointProduct, ...]
     red: tuple[RedTry, ...]
     lineage: tuple[DerivedProduct, ...]
-    injects: tuple[InjectPlayed, ...]
     overrides: tuple[OverrideInvoked, ...]
     procedures: tuple[SilenceProcedure, ...]
+    injects: tuple[InjectPlayed, ...]
     branches: tuple[BranchTaken, ...]
     changes: tuple[CommunityChange, ...]
     outages: tuple[LinkOutage, ...]
@@ -182,8 +183,8 @@ class _Judged:
     communities: Communities
     corrections: tuple[Correction, ...]
     requests: tuple[ConsentRequest, ...]
-
     overrides: tuple[OverrideInvoked, ...]
+
 
 def _findings(
     pack: Pack, certain: Figures, judged: _Judged, reconciliation: Reconciliation
@@ -197,8 +198,8 @@ def _findings(
         corrections=judged.corrections,
         requests=judged.requests,
         reconciliation=reconciliation,
-    )
         overrides=judged.overrides,
+    )
     return find_findings(pack, names_of(pack), outcomes)
 
 

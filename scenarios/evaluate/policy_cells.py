@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from policy.decide import Action, Verdict, decide
+from policy.members_first import without_members_first
 from scenarios.community_changes import Communities
 from scenarios.evaluate.denials import Denial
-from scenarios.evaluate.history import EXCON, History
+from scenarios.evaluate.history import EXCON, ROUTER, History
 from scenarios.evaluate.knowledge import Knowledge
 from scenarios.evaluate.tagging import Tagging
 from scenarios.model import Pack
@@ -101,6 +102,7 @@ def judge_policy(
         if not _knew(knowledge, fact, denial)
     }
     carriages = _carriages(pack, history, tagging)
+    let_go = _facts_let_go(history, tagging)
     cells = []
     for fact in pack.facts:
         ways = [carriage for carriage in carriages if carriage.fact == fact.fact]
@@ -110,9 +112,24 @@ def judge_policy(
             others = [carriage for carriage in ways if carriage.originator != agency]
             if not others or (first is not None and first.by != "message"):
                 continue
-            answers = [_ask(carriage, agency, pack, communities) for carriage in others]
+            answers = [
+                _ask(carriage, agency, pack, communities, asked=(fact.fact, agency) in let_go) for carriage in others
+            ]
             cells.append(_classify(fact.fact, agency, _standing(fact.fact, agency, pack), answers, met=met))
     return tuple(cells)
+
+
+def _facts_let_go(history: History, tagging: Tagging) -> frozenset[tuple[str, str]]:
+    """Return facts and to whom members let them go: there a procedure stood in the way, and no rule."""
+    let_go = {(moment.text("hid"), moment.text("recipient")) for moment in history.of_stage("let_go", source=ROUTER)}
+    return frozenset(
+        (fact, recipient)
+        for hid, recipient in let_go
+        for release in history.releases
+        if release.hid == hid
+        for seen in release.portions
+        for fact in tagging.facts_of(hid, seen)
+    )
 
 
 def _knew(knowledge: Knowledge, fact: str, denial: Denial) -> bool:
@@ -156,9 +173,9 @@ def _carriages(pack: Pack, history: History, tagging: Tagging) -> list[Carriage]
     return sorted(found.values(), key=lambda carriage: (carriage.at_ms, carriage.used, carriage.source))
 
 
-def _ask(carriage: Carriage, agency: str, pack: Pack, communities: Communities) -> RuleEvidence:
+def _ask(carriage: Carriage, agency: str, pack: Pack, communities: Communities, *, asked: bool) -> RuleEvidence:
     verdict = decide(
-        carriage.label,
+        without_members_first(carriage.label) if asked else carriage.label,
         originator=carriage.originator,
         recipient=agency,
         action=Action.RELEASE,

@@ -17,6 +17,7 @@ from scenarios.evaluate.tagging import Tagging, tagging_of
 from scenarios.evaluate.wording import Names, clock_text, count_text, length_text, list_text
 from scenarios.model import Pack
 
+_AT_ONCE_MS: Final = 1_000  # nobody at a desk counts less
 StoryKind = Literal["control", "inject", "sharing", "outcome", "breach", "rule", "consent", "correction", "link", "red"]
 STORY_KINDS: Final[dict[StoryKind, str]] = {
     "control": "Start, end, branches",
@@ -104,7 +105,17 @@ def change_text(change: CommunityChange) -> str:
         *(f"{agency} got {count} that it would not have had" for agency, count in change.reached.items()),
         *(f"{agency} was kept from {count} that it would have had" for agency, count in change.kept_from.items()),
     ]
-    return f"Of the {released} released under it, {list_text(told) if told else 'none went elsewhere for it'}."
+    text = f"Of the {released} released under it, {list_text(told) if told else 'none went elsewhere for it'}."
+    if change.taken_up_ms:
+        slowest = max(change.taken_up_ms, key=lambda agency: (change.taken_up_ms[agency], agency))
+        waited = length_text(change.taken_up_ms[slowest] - change.at_ms)
+        text += f" The last node to have it was {slowest}, after {waited}."
+    if change.by_older:
+        old = list_text(
+            f"{agency} {count_text(count, 'message', 'messages')}" for agency, count in change.by_older.items()
+        )
+        text += f" Still released by an older version: {old}."
+    return text
 
 
 def _injects(history: History, evaluation: Evaluation, names: Names) -> Iterator[StoryEntry]:
@@ -255,16 +266,6 @@ def _consent(evaluation: Evaluation, names: Names) -> Iterator[StoryEntry]:
             yield _entry(request.product_ms, "consent", text, request.product)
 
 
-def _corrections(evaluation: Evaluation, names: Names) -> Iterator[StoryEntry]:
-    for each in evaluation.corrections:
-        past = count_text(len(each.recipients), "agency has", "agencies have")
-        text = f"{names.agency(each.agency)} corrects an earlier report, which {past} had. Reason: “{each.reason}”."
-        yield _entry(each.released_ms, "correction", text, each.hid, each.corrects, emphasis=True)
-        for recipient in each.recipients:
-            if recipient.corrected_ms is not None:
-                late = length_text(recipient.corrected_ms - each.released_ms)
-                text = f"The correction reaches {names.agency(recipient.agency)}, {late} after its release."
-                yield _entry(recipient.corrected_ms, "correction", text, each.hid)
 def _overrides(evaluation: Evaluation, names: Names) -> Iterator[StoryEntry]:
     for each in evaluation.overrides:
         readers, originator = names.several(reader for reader, _ in each.readers), names.agency(each.originator)
@@ -291,6 +292,16 @@ def _silence(evaluation: Evaluation, names: Names) -> Iterator[StoryEntry]:
             yield _entry(each.over_ms, "consent", text, each.hid, emphasis=True)
 
 
+def _corrections(evaluation: Evaluation, names: Names) -> Iterator[StoryEntry]:
+    for each in evaluation.corrections:
+        past = count_text(len(each.recipients), "agency has", "agencies have")
+        text = f"{names.agency(each.agency)} corrects an earlier report, which {past} had. Reason: “{each.reason}”."
+        yield _entry(each.released_ms, "correction", text, each.hid, each.corrects, emphasis=True)
+        for recipient in each.recipients:
+            if recipient.corrected_ms is not None:
+                late = length_text(recipient.corrected_ms - each.released_ms)
+                text = f"The correction reaches {names.agency(recipient.agency)}, {late} after its release."
+                yield _entry(recipient.corrected_ms, "correction", text, each.hid)
 
 
 def _links(evaluation: Evaluation, names: Names) -> Iterator[StoryEntry]:
@@ -307,7 +318,7 @@ def _red(evaluation: Evaluation, names: Names) -> Iterator[StoryEntry]:
         text = f"{names.agency(each.who)} {each.tried}."
         if each.noticed:
             first = each.noticed[0]
-            after = f" after {length_text(first.after_ms)}" if first.after_ms else " at once"
+            after = f" after {length_text(first.after_ms)}" if first.after_ms >= _AT_ONCE_MS else " at once"
             text += f" Noticed first by {first.by}{after}: it {first.how}."
         else:
             text += f" Nobody noticed: {each.unnoticed}."
