@@ -14,7 +14,8 @@ from sealing.entropy import SystemEntropy
 
 # A message's id follows from its keys and salts, and a portion's place is drawn; both differ from play to play.
 _IDS = re.compile(r"\b[0-9a-f]{8,64}\b")
-_DRAWN_ANEW = re.compile(r"\b[0-9a-f]{64}\b|\([0-9a-f]{8}\)|wall_ms=\w+")  # and real time is told beside exercise time
+# So do the places of portions in a list; and real time is told beside exercise time.
+_DRAWN_ANEW = re.compile(r"\b[0-9a-f]{64}\b|\([0-9a-f]{8}\)|portions=\([\d, ]*\)|wall_ms=\w+")
 _DRAWN = {"place", "record"}
 
 
@@ -41,7 +42,8 @@ def comparable(events: tuple[Event, ...]) -> Counter[str]:
             return {key: plain(key, item) for key, item in value.items() if key not in _DRAWN}
         if isinstance(value, list | tuple):
             # The portions of a report lie in an order that is drawn too.
-            return sorted((plain(name, item) for item in value), key=repr)
+            drawn = int if name == "parents" else ()  # of what is quoted, the place
+            return sorted((plain(name, item) for item in value if not isinstance(item, drawn)), key=repr)
         return named(value) if isinstance(value, str) else value
 
     return Counter(f"{event.at_ms} {event.source} {event.stage} {plain('', event.fields)!r}" for event in events)
