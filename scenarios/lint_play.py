@@ -20,6 +20,7 @@ _TEN_MINUTES_MS: Final = 10 * 60_000
 _PHASED_INJECTS_MIN: Final = 5  # a shorter MSEL needs no phases
 _SEALING_BYTES: Final = 2_048  # what header, label and signature add to a text, with room to spare
 _SPOKEN_MODES: Final = ("phone", "manual")
+_OF_RED: Final = ("forged_accepted", "attempts_noticed")  # what red does serves an objective as an inject does
 
 
 def lint_play(checked: Checked) -> Iterator[Finding]:
@@ -121,7 +122,7 @@ def _orders(checked: Checked) -> Iterator[Finding]:
 def _objectives(checked: Checked) -> Iterator[Finding]:
     served = {inject.objective for inject in checked.pack.injects}
     for objective in checked.pack.objectives:
-        if objective.objective not in served:
+        if objective.objective not in served and not any(each.kind in _OF_RED for each in objective.measures):
             text = f"no inject serves {objective.objective}, so it cannot be observed"
             yield checked.finding("warning", "objective-without-inject", "objectives", objective.objective, text)
         if not objective.measures:

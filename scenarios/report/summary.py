@@ -32,7 +32,7 @@ class ParticipantRow:
 
 
 def verdict_sentences(evaluation: Evaluation) -> tuple[str, ...]:
-    """Say in three sentences how the exercise went: in time, to the right people, and why not."""
+    """Say in a few sentences how the exercise went: in time, to the right people, and why not."""
     figures = evaluation.certain.sharing
     sentences = []
     if figures.fell_due:
@@ -56,7 +56,20 @@ def verdict_sentences(evaluation: Evaluation) -> tuple[str, ...]:
         sentences.append(f"Of what came late or not at all, the main cause was {list_text(blamed)}.")
     if evaluation.certain.sharing.surplus_share is not None:
         sentences.append(f"{share_text(figures.surplus_share)} of what was passed on was surplus.")
-    return tuple(sentences)
+    return (*sentences, *_red_sentence(evaluation))
+
+
+def _red_sentence(evaluation: Evaluation) -> tuple[str, ...]:
+    """Say what the adversary came to, where there is one."""
+    done = [each for each in evaluation.red if each.at_ms is not None]
+    if not done:
+        return ()
+    noticed = sum(bool(each.noticed) for each in done)
+    believed = sum(bool(each.taken_in_by) for each in done)
+    text = f"Red tried {count_text(len(done), 'thing', 'things')}, of which {noticed} "
+    text += f"{'was' if noticed == 1 else 'were'} noticed; "
+    text += f"{believed} of its false messages {'was' if believed == 1 else 'were'} taken for true."
+    return (text,)
 
 
 def policy_counts(evaluation: Evaluation) -> dict[PolicyClass, int]:
