@@ -25,8 +25,9 @@ class Ancestor:
 
     Attributes:
         agency: Who wrote it; None if it was released nowhere on the record.
-        markings: Of its portions, in words.
-        facts: What it tells.
+        title: Of those of its portions that were taken over, as all that follows; of all, where no passage tells which.
+        markings: In words.
+        facts: What they tell.
         controlled: Whether going on needs its originator's consent: ORCON, or TLP:AMBER and stricter.
         inject: What set it off, if that was an inject.
     """
@@ -139,10 +140,10 @@ def _product(release: Release, traced: _Traced) -> DerivedProduct:
         agency=release.agency,
         order=release.order,
         act=release.act,
-        title=_title(release),
+        title=_title(release.portions),
         released_ms=release.at_ms,
         readers=tuple(sorted(traced.readers[release.hid])),
-        facts=_facts(release, traced.tagging),
+        facts=_facts(release.hid, release.portions, traced.tagging),
         ancestors=ancestors,
         consents=_consents(release, ancestors, traced.requests),
         strangers=strangers,
@@ -151,28 +152,31 @@ def _product(release: Release, traced: _Traced) -> DerivedProduct:
 
 
 def _ancestors(release: Release, traced: _Traced) -> tuple[Ancestor, ...]:
+    # A passage keeps its id however often it is quoted, so it tells which portions of a parent were taken over.
+    taken = frozenset(passage for portion in release.portions if portion.derived_from for passage in portion.passages)
     found: dict[str, Ancestor] = {}
     generation, depth = _parents(release.portions), 1
     while generation:
         fresh = [hid for hid in generation if hid not in found and hid != release.hid]
-        found.update((hid, _ancestor(hid, depth, traced)) for hid in fresh)
+        found.update((hid, _ancestor(hid, depth, traced, taken)) for hid in fresh)
         known = [traced.first[hid] for hid in fresh if hid in traced.first]
         generation = list(dict.fromkeys(parent for each in known for parent in _parents(each.portions)))
         depth += 1
     return tuple(found.values())
 
 
-def _ancestor(hid: str, depth: int, traced: _Traced) -> Ancestor:
+def _ancestor(hid: str, depth: int, traced: _Traced, taken: frozenset[str]) -> Ancestor:
     release = traced.first.get(hid)
-    portions = release.portions if release is not None else ()
+    whole = release.portions if release is not None else ()
+    portions = tuple(portion for portion in whole if taken & frozenset(portion.passages)) or whole
     return Ancestor(
         hid=hid,
         depth=depth,
         agency=None if release is None else release.agency,
-        title="" if release is None else _title(release),
+        title=_title(portions),
         released_ms=None if release is None else release.at_ms,
         markings=tuple(dict.fromkeys(label_text(portion.label) for portion in portions)),
-        facts=() if release is None else _facts(release, traced.tagging),
+        facts=_facts(hid, portions, traced.tagging),
         controlled=any(_is_controlled(portion.label) for portion in portions),
         inject=release.cause if release is not None and release.cause in traced.injects else None,
     )
@@ -222,12 +226,9 @@ def _parents(portions: Iterable[PortionSeen]) -> list[str]:
     return list(dict.fromkeys(parent for portion in portions for parent in portion.derived_from))
 
 
-def _title(release: Release) -> str:
-    titles = dict.fromkeys(portion.title for portion in release.portions if portion.title)
-    return " / ".join(titles)
+def _title(portions: Iterable[PortionSeen]) -> str:
+    return " / ".join(dict.fromkeys(portion.title for portion in portions if portion.title))
 
 
-def _facts(release: Release, tagging: Tagging) -> tuple[str, ...]:
-    return tuple(
-        sorted(frozenset[str]().union(*(tagging.facts_of(release.hid, portion) for portion in release.portions)))
-    )
+def _facts(hid: str, portions: Iterable[PortionSeen], tagging: Tagging) -> tuple[str, ...]:
+    return tuple(sorted(frozenset[str]().union(*(tagging.facts_of(hid, portion) for portion in portions))))

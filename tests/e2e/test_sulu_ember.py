@@ -198,6 +198,10 @@ def test_every_product_goes_back_to_the_reports_it_was_made_from(play: Play) -> 
     assert all(each.whole for each in lineage.values())
     assert ("idn-di", "phl-di") == lineage["J01"].originators
     assert ("E01", "E02") == lineage["J01"].injects
+    # Of each parent the part that was taken over, and not what stands beside it in the same message.
+    taken = ("How new men are brought across", "The camp is empty")
+    assert taken == tuple(each.title for each in lineage["J01"].ancestors)
+    assert (True, False) == tuple(all(each.controlled for each in lineage[name].ancestors) for name in ("J01", "S04"))
     assert [("phl-pol", 1), ("mys-pol", 2)] == [(each.agency, each.depth) for each in lineage["S21"].ancestors]
 
 
