@@ -153,7 +153,7 @@ def evaluate(
         with_suggested=with_suggested,
         suggested_tags=tags,
         texts_matched=len(texts or {}),
-        findings=_findings(pack, certain, judged, reconciliation),
+        findings=_findings(pack, certain, judged, reconciliation, red),
         corrections=corrections,
         recalls=find_recalls(history),
         requests=requests,
@@ -187,8 +187,8 @@ class _Judged:
 
 
 def _findings(
-    pack: Pack, certain: Figures, judged: _Judged, reconciliation: Reconciliation
-) -> tuple[Finding, ...]:  # fmt: skip
+    pack: Pack, certain: Figures, judged: _Judged, reconciliation: Reconciliation, red: tuple[RedTry, ...]
+) -> tuple[Finding, ...]:
     outcomes = Outcomes(
         needs=certain.needs,
         figures=certain.sharing,
@@ -199,6 +199,7 @@ def _findings(
         requests=judged.requests,
         reconciliation=reconciliation,
         overrides=judged.overrides,
+        red=red,
     )
     return find_findings(pack, names_of(pack), outcomes)
 

@@ -13,6 +13,7 @@ from scenarios.evaluate.needs import NeedResult
 from scenarios.evaluate.overrides import OverrideInvoked
 from scenarios.evaluate.policy_cells import PolicyCell
 from scenarios.evaluate.reconcile import Reconciliation
+from scenarios.evaluate.red import RedTry
 
 FindingKind = Literal["right", "too wide", "too narrow", "too late", "record"]
 # Strengths stand before areas for improvement, as in the AAR/IP template HSEEP-IP01.
@@ -49,3 +50,4 @@ class Outcomes:
     requests: tuple[ConsentRequest, ...]
     reconciliation: Reconciliation
     overrides: tuple[OverrideInvoked, ...] = ()
+    red: tuple[RedTry, ...] = ()

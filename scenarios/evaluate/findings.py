@@ -15,6 +15,7 @@ from scenarios.evaluate.disclosures import Disclosure
 from scenarios.evaluate.finding import FINDING_KINDS, Finding, Outcomes
 from scenarios.evaluate.findings_of_needs import find_in_needs
 from scenarios.evaluate.findings_of_overrides import find_in_overrides
+from scenarios.evaluate.findings_of_red import find_of_red
 from scenarios.evaluate.findings_of_strengths import find_strengths
 from scenarios.evaluate.measures import SharingFigures
 from scenarios.evaluate.policy_cells import PolicyCell
@@ -33,7 +34,8 @@ def find_findings(pack: Pack, names: Names, outcomes: Outcomes) -> tuple[Finding
         *_corrections(names, outcomes.corrections),
         *_requests(names, outcomes.requests),
         *find_in_overrides(names, outcomes.overrides),
-        *_record(outcomes.reconciliation),
+        *find_of_red(names, outcomes.red),
+        *_record(outcomes.reconciliation, frozenset(hid for each in outcomes.red for hid in each.hids)),
         *find_strengths(pack, names, outcomes),
     ]
     return tuple(sorted(found, key=lambda finding: FINDING_KINDS.index(finding.kind)))
@@ -162,8 +164,9 @@ def _corrections(names: Names, corrections: Iterable[Correction]) -> Iterator[Fi
             )
 
 
-def _record(reconciliation: Reconciliation) -> Iterator[Finding]:
-    unexplained = reconciliation.unexplained
+def _record(reconciliation: Reconciliation, by_red: frozenset[str]) -> Iterator[Finding]:
+    # What red did to a message is told of red; that the records show it is what they are for.
+    unexplained = tuple(each for each in reconciliation.unexplained if each.hid not in by_red)
     if unexplained:
         yield Finding(
             kind="record",

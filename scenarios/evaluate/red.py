@@ -159,7 +159,9 @@ def _signals(act: RedAct, tried: Moment, hids: frozenset[str], history: History)
                 yield noticed(moment, "knew it already, and let it have no effect")
             case "overdue" if is_its:
                 yield noticed(moment, f"missed the receipt of {_names(moment.fields.get('readers'))}")
-            case "missing" if act.kind in {"stolen-sign-key", "drop", "substitute"} and _skipped(moment, act, history):
+            case "missing" | "unarrived" if act.kind in {"stolen-sign-key", "drop", "substitute"} and _skipped(
+                moment, act, history
+            ):
                 yield noticed(moment, f"saw that numbers of {moment.text('originator')} were passed over")
             case "rejected" if act.kind == "stolen-sign-key" and _is_for_nothing(moment, act, hids, history):
                 yield noticed(moment, "was sent a receipt for a message that it never released")

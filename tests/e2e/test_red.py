@@ -147,6 +147,15 @@ def test_what_red_tried_can_be_measured(evaluation: Evaluation) -> None:
     assert ("9 of 10 noticed by everybody who should", "S") == (noticed.counted, noticed.rating)
 
 
+def test_what_red_did_to_the_records_is_told_of_red(evaluation: Evaluation) -> None:
+    """That records differ where red lied is what they are for, and puts no figure in doubt."""
+    headlines = {finding.kind: finding.headline for finding in evaluation.findings if "A8" in finding.headline}
+
+    assert {"too wide": "phl-cert and sgp-cert took for true what red sent (A8, stolen-sign-key)."} == headlines
+    assert 2 == len(evaluation.reconciliation.unexplained)
+    assert "record" not in {finding.kind for finding in evaluation.findings}
+
+
 def test_the_report_tells_what_red_tried(
     pack: Pack, events: tuple[Event, ...], evaluation: Evaluation, tmp_path: Path
 ) -> None:
