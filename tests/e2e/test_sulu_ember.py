@@ -132,7 +132,7 @@ def test_h2_the_assessment_inherits_what_both_parents_are_under(play: Play) -> N
 
 
 def test_h2_without_one_originators_consent_there_is_no_assessment(without_consent: Play) -> None:
-    """H2: the other's consent and one's own judgement are not enough; the desk is refused, and its attempt is noted."""
+    """H2: the other's consent and one's own judgement are not enough, and nobody reads either in its place."""
     refused = [event for event in without_consent.of("decision", "idn-di") if event.fields["outcome"] == "refuse"]
 
     assert refused

@@ -74,6 +74,36 @@ async def test_h1_nothing_goes_on_to_a_third_party_without_its_originators_conse
         assert released.left_out == entry.fields["agencies"]
 
 
+async def test_h1_a_grant_lets_what_is_amber_go_on_to_the_reader_that_it_names(tmp_path: Path) -> None:
+    """H1, H2: the source's explicit permission is what TLP asks for; golf, whom it does not name, gets nothing."""
+    async with small_region(tmp_path, "alpha", "bravo", "charlie", "golf") as region:
+        hid = await given(region, "track", label=world.LABEL)
+        await grant(region, hid, by="alpha", reader="charlie", to="bravo")
+        product = await product_of(region, hid, to=("charlie", "golf"), label=world.LABEL)
+
+        released = await region.nodes["bravo"].release(product)
+        await region.settle()
+
+        assert ("AMBER", ()) == (world.LABEL.tlp, world.LABEL.caveats)
+        assert (["charlie"], {"golf": "NTK-TLP"}) == (list(released.audience), released.left_out)
+        assert (["product of bravo"], []) == (region.titles("charlie"), region.titles("golf"))
+
+
+async def test_h17_a_reader_that_holds_a_report_can_still_be_consented_to(tmp_path: Path) -> None:
+    """Nothing is left to be released to it; what another makes of the report may go to it all the same."""
+    async with small_region(tmp_path, "alpha", "bravo", "charlie") as region:
+        alpha = region.nodes["alpha"]
+        hid = await given(region, "track")
+        before = await alpha.grantable(hid, "charlie")
+        await alpha.release_again(hid, {"charlie": 0}, WHY)
+        await region.settle()
+
+        after = await alpha.grantable(hid, "charlie")
+
+        assert before[0]
+        assert (before[0], before[0], 0) == (before[1], after[0], after[1])
+
+
 async def test_h1_what_an_originator_wrote_may_go_back_to_it(tmp_path: Path) -> None:
     async with small_region(tmp_path, "alpha", "bravo") as region:
         hid = await given(region, "track")
