@@ -105,7 +105,8 @@ class EvilSealer:
         contents = plan.contents
         if contents is None:
             contents = tuple(content(f"Part {number}") for number in range(1, len(plan.labels) + 1))
-        count = next(places for places in PLACES if places >= len(contents))
+        least = max(len(contents), 4 if plan.kind in {"report", "rfi", "answer"} else 1)
+        count = next(places for places in PLACES if places >= least)
         places = shuffled(self._entropy, count)
         seed = self._entropy.take(32)
         portions = tuple(

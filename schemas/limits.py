@@ -23,6 +23,9 @@ AGENCY_ID_CHARS_MAX: Final = 32  # an id is also an MQTT client id and a topic l
 SIGNERS_MAX: Final = 16
 PORTIONS_MAX: Final = 32  # also the width of the bit mask in a wrap
 PORTION_PLACES: Final = (1, 2, 4, 8, 16, 32)  # a header shows one of these counts, never the true one
+# What has labels of its own shows at least so many: a tear-line report of two portions then looks like one that never
+# had a part above the line. Four hold nearly every report; each place costs 34 bytes.
+LABELLED_PLACES_MIN: Final = 4
 INLINE_BYTES_MAX: Final = 64 * 1024  # a larger portion travels in chunks
 WRAPS_MAX: Final = 1_000
 CHUNK_BYTES_MAX: Final = 256 * 1024

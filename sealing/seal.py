@@ -17,6 +17,7 @@ from schemas.limits import (
     DECOY_SEED_BYTES,
     ENVELOPE_BYTES_MAX,
     INLINE_BYTES_MAX,
+    LABELLED_PLACES_MIN,
     LIFETIME_MS_MAX,
     PORTION_PLACES,
     PORTIONS_MAX,
@@ -39,6 +40,7 @@ from sealing.primitives import (
     sign,
 )
 
+_LABELLED: Final = frozenset[Kind]({"report", "rfi", "answer"})  # the kinds that may have several portions
 _INLINE_TOTAL_BYTES_MAX: Final = ENVELOPE_BYTES_MAX // 2  # the other half is for wraps and disclosures
 # All portions at the lowest of these take 32 KiB, so one of them always fits.
 _CHUNKED_ABOVE_BYTES: Final = (INLINE_BYTES_MAX, 16 * 1024, 4 * 1024, 1024)
@@ -113,7 +115,9 @@ def seal(
     if not 0 < len(by) <= SIGNERS_MAX or len(set(by)) != len(by):
         msg = f"{len(by)} signers, where 1 to {SIGNERS_MAX} different ones are allowed"
         raise SealError(msg, remedy="name the originator first, then each co-signer once")
-    count = next(places for places in PORTION_PLACES if places >= len(contents))
+    # "A sender MUST give a report, an RFI and an answer at least LABELLED_PLACES_MIN places."
+    least = max(len(contents), LABELLED_PLACES_MIN if kind in _LABELLED else 1)
+    count = next(places for places in PORTION_PLACES if places >= least)
     entropy = apart(entropy, f"{kind} {by} {ts} {exp}".encode(), ref or b"", *(plaintext for _, plaintext in contents))
     places = shuffled(entropy, count)
     seed = entropy.take(DECOY_SEED_BYTES)

@@ -298,7 +298,7 @@ def test_a_large_portion_opens_when_all_its_chunks_are_here() -> None:
     )
     message = sealer.seal()
     received = read_envelope(cut(sealer.release(message), "bravo"))
-    (portion,) = open_portions(received, {0: message.portions[0].key})
+    (portion,) = open_portions(received, {message.portions[0].place: message.portions[0].key})
 
     assert portion.content is None
     assert 2 == portion.chunks
