@@ -21,7 +21,7 @@ from agencies.notices import Notice
 from agencies.store import NodeStore
 from agencies.tails import OwnTails
 from agencies.turns import DiskTurns
-from agencies.untold import Untold, read_untold
+from agencies.untold import Untold, read_untold, read_untold_recalls
 from schemas.bundle import TrustRoot
 from schemas.errors import DiskFullError, LinkError, RemoteError, SandiwaraError
 from schemas.frames import (
@@ -155,6 +155,9 @@ class Node(NodeActs):
             found = await self._turns.run(partial(read_untold, self.store, after=found.after))
             for arrival in found.arrivals:
                 self._on_arrival(arrival)
+        at_ms = self._clock.now_ms()
+        for notice in await self._turns.run(partial(read_untold_recalls, self.store, at_ms=at_ms)):
+            self._on_notice(notice)
 
     async def linked(self) -> None:
         """Wait until the node has a link and has said hello on it."""

@@ -32,14 +32,19 @@ def take_recall(store: NodeStore, ref: bytes, *, by: bytes, originator: str, mom
     bits = store.mark_recalled(ref, originator=originator)
     _write(store, "recalled", moment, hid=ref.hex(), by=by.hex())
     store.owe_receipt(originator, ReceiptItem(ref, bits, "purged", moment.at_ms))
-    # What we have taken back ourselves, or never gave to anybody, taints nobody any more.
-    tainted = tuple(hid for hid in store.derived.products(ref) if store.can_release(hid) and store.offered_to(hid))
+    tainted = tainted_by(store, ref)
     for product in tainted:
         store.owe_receipt(originator, ReceiptItem(ref, bits, "used", moment.at_ms, product))
     if tainted:
         products = [product.hex() for product in tainted]
         _write(store, "tainted", moment, hid=ref.hex(), by=by.hex(), originator=originator, products=products)
     return Notice(word="recalled", at_ms=moment.at_ms, hid=ref, kind="recall", readers=(originator,), products=tainted)
+
+
+def tainted_by(store: NodeStore, ref: bytes) -> tuple[bytes, ...]:
+    """Return our products that a recall of a message taints."""
+    # What we have taken back ourselves, or never gave to anybody, taints nobody any more.
+    return tuple(hid for hid in store.derived.products(ref) if store.can_release(hid) and store.offered_to(hid))
 
 
 def is_sound(item: ReceiptItem) -> bool:

@@ -408,6 +408,12 @@ class NodeStore(Outbox):
             (after, limit),
         ).fetchall()
 
+    def owed_recalls(self) -> list[tuple[bytes, str]]:
+        """Return message and originator of recalls whose receipt is owed, oldest first: few, they leave at once."""
+        return self._sql.execute(
+            "SELECT hid, originator FROM owed WHERE status = 'purged' AND through ISNULL ORDER BY number"
+        ).fetchall()
+
     def owes(self) -> bool:
         """Tell whether any receipt is owed."""
         return self._sql.execute("SELECT 1 FROM owed LIMIT 1").fetchone() is not None

@@ -68,11 +68,10 @@ class Book:
             life, done = self.region.nodes[agency], [False]
             if life.node is not None:
                 await self.region.until_dead(life, self._once(act, life.node, done))
-            if done[-1]:
-                return True
+            if done[-1] or tries == 1:
+                return done[-1]
             await asyncio.sleep(_APART_S)
-        if tries > 1:
-            self.ghost.saw("desk gave up")
+        self.ghost.saw("desk gave up")
         return False
 
     async def _once(self, act: Act, node: Node, done: list[bool]) -> None:

@@ -29,6 +29,7 @@ class ConsentDesks:
         self._products = products
         self._stories = {item.number: item for item in book.region.plan.workflow if isinstance(item, Consent)}
         self._seen: set[tuple[str, bytes]] = set()
+        self._deciding: dict[tuple[int, str], asyncio.Lock] = {}
 
     def begin(self, story: Consent) -> None:
         """Ask."""
@@ -79,6 +80,11 @@ class ConsentDesks:
 
     async def _decide(self, story: Consent, originator: str, asker: str, request: bytes) -> None:
         await asyncio.sleep(story.after_ms / 1_000)
+        # One after the other: what is granted to a reader depends on what it was given before.
+        async with self._deciding.setdefault((story.message, story.reader), asyncio.Lock()):
+            await self._decide_now(story, originator, asker, request)
+
+    async def _decide_now(self, story: Consent, originator: str, asker: str, request: bytes) -> None:
         order, hid = f"consent-{story.number}", self._book.hid(story.message)
         consents = self._book.ghost.consents
 

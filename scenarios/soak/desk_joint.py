@@ -20,6 +20,7 @@ from scenarios.soak.desk_book import Act, Book, content, why, writing
 from scenarios.soak.ghost_orders import Made, Together
 from scenarios.soak.reference import LABELS
 from scenarios.soak.workflow import Joint, Reply
+from schemas.errors import SealError
 from schemas.report import Portion
 
 _LOOKS_S: Final = 3.0
@@ -38,6 +39,7 @@ class JointDesks:
         self._book = book
         self._stories = {f"joint-{item.number}": item for item in book.region.plan.workflow if isinstance(item, Joint)}
         self._leading: set[str] = set()  # orders whose lead looks at them
+        self._news: set[str] = set()  # and of which something has come since it last did
         self._thinking: Counter[str] = Counter()  # co-signers who have not said what they will say
         self._asked: set[tuple[str, bytes]] = set()
 
@@ -78,6 +80,7 @@ class JointDesks:
     # The lead.
 
     def _look_again(self, order: str, story: Joint) -> None:
+        self._news.add(order)
         if order not in self._leading:
             self._leading.add(order)
             self._book.begin(self._see_to_answers(order, story, patience_s=0), name=f"leads-{story.number}")
@@ -115,10 +118,11 @@ class JointDesks:
         until_s = asyncio.get_running_loop().time() + patience_s
         for _ in range(_LOOKS_MOST):
             await asyncio.sleep(_LOOKS_S)
+            self._news.discard(order)
             moved = await self._try(story.lead, lambda node: self._settle(node, order))
             if moved or self._thinking[order] or asyncio.get_running_loop().time() < until_s:
                 continue
-            if await self._try(story.lead, lambda node: self._give_up(node, order)):
+            if await self._try(story.lead, lambda node: self._give_up(node, order)) and order not in self._news:
                 break
         self._leading.discard(order)
 
@@ -130,15 +134,17 @@ class JointDesks:
         """Do what the answers call for; tells whether they called for anything."""
         moved = False
         for hid in await node.joint.led():
-            if self._book.ghost.reports.order_of.get(hid.hex()) == order:
+            if self._book.ghost.reports.order_of.get(hid.hex()) != order:
+                continue
+            try:
                 released = await node.joint.settle(hid)
-                moved = moved or released is not None
-                self._saw(released)
+            except SealError:
+                moved = True  # a verdict or a key is missing: it is looked at again
+                continue
+            moved = moved or released is not None
+            if released is not None and released.hid is not None:
+                self._book.ghost.saw("joint product went on")
         return moved
-
-    def _saw(self, released: Released | None) -> None:
-        if released is not None and released.hid is not None:
-            self._book.ghost.saw("joint product went on")
 
     async def _give_up(self, node: Node, order: str) -> bool:
         """Recall what not enough have signed; tells whether nothing of it is open any more."""

@@ -55,8 +55,9 @@ def _remember(reports: Reports, agency: str, stage: str, fields: dict[str, Any])
             reports.settled.setdefault((agency, fields["hid"]), []).append(stage)
         case "verified" if fields["kind"] in REPORTED:
             pair = (agency, fields["hid"])
-            reports.times[pair] = reports.times.get(pair, 0) + 1
-            reports.verified[pair] = reports.verified.get(pair, 0) | int(fields["bits"])
+            before = reports.verified.get(pair, 0)
+            reports.times[pair] = reports.times.get(pair, 1) + bool(before & int(fields["bits"]))
+            reports.verified[pair] = before | int(fields["bits"])
         case "verified":
             reports.heard.add((agency, fields["hid"]))
         case "grant_over":

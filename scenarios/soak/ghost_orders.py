@@ -28,11 +28,6 @@ class Order(Protocol):
         """Whom it may also go to beside those that the journal says it is for."""
         ...
 
-    @property
-    def repeats(self) -> bool:
-        """Whether the same portions go to the same readers more than once."""
-        ...
-
     def narrowed(self, bits: int, labels: dict[int, Label], *, reader: str, at_ms: int, community: Community) -> int:
         """Return what of the bits that policy allows a reader may go to it."""
         ...
@@ -44,7 +39,6 @@ class Granted:
 
     bits: int
     among: frozenset[str] = frozenset()
-    repeats: bool = False
 
     def narrowed(self, bits: int, _labels: dict[int, Label], *, reader: str, at_ms: int, community: Community) -> int:
         """Keep what the grant names."""
@@ -60,7 +54,6 @@ class Made:
     quotes: tuple[Quote, ...]
     covers: Covers
     among: frozenset[str] = frozenset()
-    repeats: bool = False
 
     def narrowed(self, bits: int, _labels: dict[int, Label], *, reader: str, at_ms: int, community: Community) -> int:
         """Keep all of it or nothing."""
@@ -90,7 +83,6 @@ class Together:
 
     made: Made
     among: frozenset[str]
-    repeats: bool = True  # to the co-signers first, and with more signatures later
 
     def narrowed(self, bits: int, labels: dict[int, Label], *, reader: str, at_ms: int, community: Community) -> int:
         """Keep all of it or nothing."""

@@ -42,7 +42,6 @@ class Sent:
     labels: dict[int, Label]
     audiences: list[dict[str, int]] = field(default_factory=list)
     forgotten: int = 0  # of these, by an author whose disk was put back
-    repeats: bool = False  # the same portions go to the same readers more than once
     granted: dict[str, int] = field(default_factory=dict)  # bits by reader: by consent alone
     passages: frozenset[str] = frozenset()
 
@@ -105,7 +104,7 @@ class Reports:
         sent, order = self.sent.get(hid), self.orders.get(fields["order"])
         if sent is None:
             labels = {item["place"]: _label(item["label"]) for item in fields["portions"]}
-            sent = self.sent[hid] = Sent(author, at_ms, labels, repeats=order is not None and order.repeats)
+            sent = self.sent[hid] = Sent(author, at_ms, labels)
             sent.passages = frozenset(passage for item in fields["portions"] for passage in item["passages"])
         sent.audiences.append(audience)
         self.made.setdefault(fields["order"], hid)
@@ -158,12 +157,8 @@ class Reports:
         hid, bits = fields["hid"], int(fields["bits"])
         before = self.verified.get((reader, hid), 0)
         sent = self.sent.get(hid)
-        if before & bits and sent is not None and sent.repeats:
-            # Each release of it is one effect; a delivery that came twice would be one too many.
-            self._repeated(reader, hid, sent)
-        elif before & bits:
-            self.doubled += 1
-            self.broke(ONE_EFFECT, f"{reader} took portions {before & bits:b} of {hid} a second time")
+        if before & bits:
+            self._repeated(reader, hid, before & bits)
         self.verified[reader, hid] = before | bits
         if sent is None or sent.author != fields["originator"] or bits & ~sent.bits(reader):
             self.broke(NOTHING_UNSENT, f"{reader} took {bits:b} of {hid}, which was never released to it")
@@ -172,11 +167,15 @@ class Reports:
             if _label(item["label"]) != sent.labels[item["place"]]:
                 self.broke(NOTHING_UNSENT, f"{reader} has another label at place {item['place']} of {hid}")
 
-    def _repeated(self, reader: str, hid: str, sent: Sent) -> None:
+    def _repeated(self, reader: str, hid: str, bits: int) -> None:
+        """Take in portions that were taken before: a joint product goes to its co-signers again, with signatures."""
         times = self.times[reader, hid] = self.times.get((reader, hid), 1) + 1
-        if times > sum(reader in audience for audience in sent.audiences):
+        sent = self.sent.get(hid)
+        audiences = [] if sent is None else sent.audiences
+        # Each release is one effect; a delivery that came twice would be one too many.
+        if times > sum(bool(audience.get(reader, 0) & bits) for audience in audiences):
             self.doubled += 1
-            self.broke(ONE_EFFECT, f"{reader} took {hid} {times} times, more often than it was released to it")
+            self.broke(ONE_EFFECT, f"{reader} took portions {bits:b} of {hid} a second time")
 
     def end(self, reader: str, hid: str, bits: int) -> None:
         """Take in that portions came by a grant that is over: their reader has erased them."""
