@@ -13,6 +13,7 @@ from agencies.joint_intake import JointIntake
 from agencies.notices import Notice
 from agencies.outbox import UNRECEIPTED_KINDS
 from agencies.outgoing import Moment, describe
+from agencies.override_arrivals import note_override
 from agencies.quarantine import Kept
 from agencies.questions import Incomer, Questions
 from agencies.recalls import is_sound, keep_receipt, take_recall, through_field
@@ -319,7 +320,9 @@ class Incoming:
         except RemoteError as error:
             self._reject(pack((hid, kind, bits)), moment, hid=hid, code=error.code, stage=error.stage)
             return
-        told = self._told_of_override(arrival, labels, effects, moment)
+        opened = [(labels[place], content) for place, content in arrival.contents]
+        told = note_override(self._store, hid, opened, invoker=originator, ref=ref, moment=moment)
+        effects.notices += told
         signed, asked = self._joint.shown(hid)
         self._write(
             "verified",
@@ -344,28 +347,7 @@ class Incoming:
         if outcome is not None:
             arrival = replace(arrival, outcome=outcome)
         topics = tuple(sorted({labels[place].topic for place, _ in arrival.contents}))
-        effects.arrivals.append(replace(arrival, topics=topics, asks_cosignature=asked, tells_override=told))
-
-    def _told_of_override(self, arrival: Arrival, labels: dict[int, Label], effects: Effects, moment: Moment) -> bool:
-        """Tell the desk at once that position and danger of a report of ours were given away; whether it was so."""
-        ref, invoker = arrival.ref, arrival.originator
-        if arrival.kind != "override" or ref is None or invoker not in self._store.offered_to(ref):
-            return False
-        for place, content in arrival.contents:
-            if isinstance(content, OverrideContent):
-                label = labels[place]
-                self._write(
-                    "overridden", moment, hid=ref.hex(), by=arrival.hid.hex(), invoker=invoker, authority=label.topic,
-                    office=content.office, danger=content.danger,
-                    readers=[name for name in label.rel if name != self._store.agency],
-                )  # fmt: skip
-                text = f"{content.danger}, by {content.office} under {label.topic}"
-                effects.notices.append(
-                    Notice(
-                        word="overridden", at_ms=moment.at_ms, hid=ref, kind="override", readers=(invoker,), text=text
-                    )
-                )
-        return True
+        effects.arrivals.append(replace(arrival, topics=topics, asks_cosignature=asked, tells_override=bool(told)))
 
     def _receipts(self, accepted: Accepted, effects: Effects, moment: Moment) -> None:
         for portion in accepted.portions:

@@ -20,6 +20,7 @@ _TOLD: Final = frozenset(
     {
         "receipt",
         "recalled",
+        "overridden",
         "misreleased",
         "link_up",
         "link_down",

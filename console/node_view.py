@@ -43,6 +43,10 @@ def _line(happening: dict[str, Any]) -> str:
         ),
         "tainted": lambda: f"{hid} was recalled, and TAINTS what was made of it here: {_products(happening)}",
         "grant_over": lambda: f"{hid}: the grant of {happening['originator']} to {happening['reader']} has ended",
+        "overridden": lambda: (
+            f"{hid} OVERRIDDEN for life safety ({happening['danger']}) by {happening['invoker']}: "
+            f"{happening['office']} under {happening['authority']} told {_named(happening)}"
+        ),
         "answered": lambda: _answered(hid, happening),
         "unanswered": lambda: f"{hid} UNANSWERED: nothing from {happening['partner']} in time on {_asked(happening)}",
         "answer_due": lambda: f"{hid} ANSWER DUE: {happening['partner']} waits for one on {_asked(happening)}",

@@ -30,6 +30,8 @@ Stages of the router
     admitted          hid, kind, originator, ref, wraps (number), re_release (bool)
     decided           hid, place, originator, recipient, permit (bool), rule, label (object)
     refused           hid (or null), originator, code, stage_failed, refusals [{place, recipient, rule}]
+    overridden        hid, originator, by, invoker, authority, readers   (position and danger of ``hid``, which is the
+                      originator's, go to these readers by the override ``by``)
     delivered         hid, recipient  (the recipient's ack is on disk)
     cancelled         hid (or null), recipient  (queued, and taken back by a recall, a change of the community or an
                       expiry)
@@ -68,6 +70,9 @@ Stages of a node
     silence_over      as proposed without its members and act, and: outcome (permitted, opposed or undelivered),
                       objectors, absent (to whom it did not come in time), waited_ms
     grant_over        hid, decision, originator, reader, bits   (a grant has ended; bits: what its reader erased)
+    overrode          hid, of, originator, authority, office, danger, readers   (a life-safety override by this node, of
+                      the originator's report ``of``; readers without the originator)
+    overridden        hid, by, invoker, authority, office, danger, readers   (of a report of this node's own)
     lapsed            hid, asker, originator, reader, subject, answer_by_ms   (at both, where no decision was made)
     asked, asked_of   hid, exchange (rfi, deconflict, task, offer), partner, mine, subject, answer_by_ms, outcome
                       (by this node, of it; one for each partner)

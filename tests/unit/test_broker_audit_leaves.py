@@ -10,6 +10,7 @@ from broker.audit.leaves import (
     DecidedLeaf,
     DeliveredLeaf,
     Leaf,
+    OverriddenLeaf,
     RecalledLeaf,
     RefusedLeaf,
     RefusedPair,
@@ -38,6 +39,7 @@ LEAVES: tuple[Leaf, ...] = (
     RefusedLeaf("refused", AT, HID, "mys-cert", "AUDIENCE", (RefusedPair(0, "sgp-cert", "NTK-LEVEL"),)),
     DeliveredLeaf("delivered", AT, HID, "sgp-cert", 17),
     RecalledLeaf("recalled", AT, HID, "mys-cert", OTHER),
+    OverriddenLeaf("overridden", AT, HID, "mys-cert", OTHER, "sgp-cert", "life-safety.sar", ("mys-cert", "sgp-sar")),
     CancelledLeaf("cancelled", AT, HID, "sgp-cert"),
     RevokedLeaf("revoked", AT, "sgp-cert", 4),
     BundleLeaf("bundle", AT, 4, OTHER),
@@ -85,7 +87,7 @@ def test_an_author_can_open_every_leaf_of_its_own_message() -> None:
     for leaf in LEAVES:
         if isinstance(leaf, DecidedLeaf | DeliveredLeaf | CancelledLeaf):
             assert leaf_key(SECRET, leaf) == party_key(of_message, leaf.reader)
-        elif isinstance(leaf, AdmittedLeaf | ReleasedLeaf | RecalledLeaf):
+        elif isinstance(leaf, AdmittedLeaf | ReleasedLeaf | RecalledLeaf | OverriddenLeaf):
             assert leaf_key(SECRET, leaf) == party_key(of_message, leaf.originator)
 
 
