@@ -39,10 +39,10 @@ LEAVES: tuple[Leaf, ...] = (
     RefusedLeaf("refused", AT, HID, "mys-cert", "AUDIENCE", (RefusedPair(0, "sgp-cert", "NTK-LEVEL"),)),
     DeliveredLeaf("delivered", AT, HID, "sgp-cert", 17),
     RecalledLeaf("recalled", AT, HID, "mys-cert", OTHER),
-    OverriddenLeaf("overridden", AT, HID, "mys-cert", OTHER, "sgp-cert", "life-safety.sar", ("mys-cert", "sgp-sar")),
     CancelledLeaf("cancelled", AT, HID, "sgp-cert"),
     RevokedLeaf("revoked", AT, "sgp-cert", 4),
     BundleLeaf("bundle", AT, 4, OTHER),
+    OverriddenLeaf("overridden", AT, HID, "mys-cert", OTHER, "sgp-cert", "life-safety.sar", ("mys-cert", "sgp-sar")),
 )
 
 

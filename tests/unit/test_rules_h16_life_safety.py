@@ -143,6 +143,7 @@ async def test_h16_who_can_help_learns_position_and_danger_and_the_originator_le
             "authority": AUTHORITY,
         }
         expected |= {"office": "Duty controller", "danger": "vessel-adrift", "readers": ["india"]}
+        assert expected == entry.fields
         # No rule permits alpha anything under this topic: it is told because the report is its own.
         assert not verdict(label("alpha", "india"), reader="alpha").permit
         assert [] == region.journal("alpha", "misreleased")
