@@ -1,25 +1,19 @@
 """Mirror Ballot: the verdict travels, the forged report does not, and what silence cost stands in the report."""
 
-import asyncio
 import shutil
 from pathlib import Path
 
 import pytest
 
-from policy.community import Community
 from scenarios.catalogue import find_pack
-from scenarios.engine import prepared
-from scenarios.enrolment import enrol
-from scenarios.evaluate.evaluation import Evaluation, evaluate
+from scenarios.evaluate.evaluation import Evaluation
 from scenarios.evaluate.measures import MeasureResult
 from scenarios.lint import lint_path
 from scenarios.model import Pack
 from scenarios.pack import load_pack
-from scenarios.record import Event, read_record
-from scenarios.rehearsal import rehearse
+from scenarios.record import Event
 from scenarios.report.page import write_aar
-from sealing.entropy import SystemEntropy
-from tests.samples.two_plays import comparable, judged
+from tests.samples.two_plays import comparable, evaluated, judged, played_for_real, rehearsed
 
 PATH = find_pack("mirror-ballot")
 
@@ -31,18 +25,12 @@ def pack() -> Pack:
 
 @pytest.fixture(scope="module")
 def events(pack: Pack, tmp_path_factory: pytest.TempPathFactory) -> tuple[Event, ...]:
-    folder = tmp_path_factory.mktemp("virtual")
-    rehearse(pack, folder=folder)
-    return read_record(folder / "record")
+    return rehearsed(pack, tmp_path_factory.mktemp("virtual"))
 
 
 @pytest.fixture(scope="module")
 def evaluation(pack: Pack, events: tuple[Event, ...]) -> Evaluation:
     return evaluated(pack, events)
-
-
-def evaluated(pack: Pack, events: tuple[Event, ...]) -> Evaluation:
-    return evaluate(pack, events, Community.compile(enrol(pack, entropy=SystemEntropy()).bundle))
 
 
 def measured(evaluation: Evaluation, name: str) -> MeasureResult:
@@ -61,12 +49,7 @@ def test_the_pack_has_no_problem_but_the_embargo_that_is_meant() -> None:
 def test_both_worlds_come_to_the_same_decisions_at_the_same_times(
     pack: Pack, events: tuple[Event, ...], tmp_path: Path
 ) -> None:
-    async def play_for_real() -> None:
-        async with prepared(pack, folder=tmp_path, entropy=SystemEntropy()) as (exercise, region):
-            await exercise.play(region)
-
-    asyncio.run(play_for_real())
-    real = read_record(tmp_path / "record")
+    real = played_for_real(pack, tmp_path)
 
     assert comparable(events) == comparable(real)
     assert judged(pack, events) == judged(pack, real)
@@ -134,8 +117,7 @@ def test_without_consent_the_alert_says_less(pack: Pack, tmp_path: Path) -> None
     granting = text[text.index("    outcome: grant\n") : text.index("    why: A neighbour that is not warned")]
     orders.write_text(text.replace(granting, "    outcome: refuse\n"), encoding="utf-8")
     refusing = load_pack(folder)
-    rehearse(refusing, folder=tmp_path)
-    told = evaluated(refusing, read_record(tmp_path / "record"))
+    told = evaluated(refusing, rehearsed(refusing, tmp_path))
 
     assert ("otherwise", ("E07",)) == next(
         (branch.outcome, branch.injects) for branch in told.branches if branch.branch == "B1"

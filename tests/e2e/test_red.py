@@ -3,24 +3,18 @@
 One small play with everything that red can do (tests/packs/red-cell.yaml), told from the report as its reader sees it.
 """
 
-import asyncio
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from policy.community import Community
-from scenarios.engine import prepared
-from scenarios.enrolment import enrol
-from scenarios.evaluate.evaluation import Evaluation, evaluate
+from scenarios.evaluate.evaluation import Evaluation
 from scenarios.evaluate.red import RedTry
 from scenarios.model import Pack
 from scenarios.pack import load_pack
-from scenarios.record import Event, read_record
-from scenarios.rehearsal import rehearse
+from scenarios.record import Event
 from scenarios.report.page import write_aar
-from sealing.entropy import SystemEntropy
-from tests.samples.two_plays import comparable, judged
+from tests.samples.two_plays import comparable, evaluated, judged, played_for_real, rehearsed
 
 PACK = Path(__file__).parents[1] / "packs" / "red-cell.yaml"
 
@@ -32,18 +26,12 @@ def pack() -> Pack:
 
 @pytest.fixture(scope="module")
 def events(pack: Pack, tmp_path_factory: pytest.TempPathFactory) -> tuple[Event, ...]:
-    folder = tmp_path_factory.mktemp("virtual")
-    rehearse(pack, folder=folder)
-    return read_record(folder / "record")
+    return rehearsed(pack, tmp_path_factory.mktemp("virtual"))
 
 
 @pytest.fixture(scope="module")
 def evaluation(pack: Pack, events: tuple[Event, ...]) -> Evaluation:
     return evaluated(pack, events)
-
-
-def evaluated(pack: Pack, events: tuple[Event, ...]) -> Evaluation:
-    return evaluate(pack, events, Community.compile(enrol(pack, entropy=SystemEntropy()).bundle))
 
 
 def tried(evaluation: Evaluation, act: str) -> RedTry:
@@ -59,13 +47,7 @@ def test_every_attempt_is_noticed_alike_over_real_links(
     pack: Pack, events: tuple[Event, ...], evaluation: Evaluation, tmp_path: Path
 ) -> None:
     """The lines of both worlds are the same code, so red needs nothing that only a simulation has."""
-
-    async def play_for_real() -> None:
-        async with prepared(pack, folder=tmp_path, entropy=SystemEntropy()) as (exercise, region):
-            await exercise.play(region)
-
-    asyncio.run(play_for_real())
-    real = read_record(tmp_path / "record")
+    real = played_for_real(pack, tmp_path)
 
     assert comparable(events) == comparable(real)
     assert judged(pack, events) == judged(pack, real)

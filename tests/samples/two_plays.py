@@ -1,14 +1,18 @@
 """Two plays of one pack, told without what is drawn anew in each: what is left must be equal."""
 
+import asyncio
 import re
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 from policy.community import Community
+from scenarios.engine import prepared
 from scenarios.enrolment import enrol
-from scenarios.evaluate.evaluation import evaluate
+from scenarios.evaluate.evaluation import Evaluation, evaluate
 from scenarios.model import Pack
-from scenarios.record import Event
+from scenarios.record import Event, read_record
+from scenarios.rehearsal import rehearse
 from scenarios.report.summary import verdict_sentences
 from sealing.entropy import SystemEntropy
 
@@ -17,6 +21,28 @@ _IDS = re.compile(r"\b[0-9a-f]{8,64}\b")
 # So do the places of portions in a list; and real time is told beside exercise time.
 _DRAWN_ANEW = re.compile(r"\b[0-9a-f]{64}\b|\([0-9a-f]{8}\)|portions=\([\d, ]*\)|wall_ms=\w+")
 _DRAWN = {"place", "record"}
+
+
+def played_for_real(pack: Pack, folder: Path) -> tuple[Event, ...]:
+    """Play a pack over real MQTT, and return its record."""
+
+    async def play() -> None:
+        async with prepared(pack, folder=folder, entropy=SystemEntropy()) as (exercise, region):
+            await exercise.play(region)
+
+    asyncio.run(play())
+    return read_record(folder / "record")
+
+
+def rehearsed(pack: Pack, folder: Path) -> tuple[Event, ...]:
+    """Play a pack in virtual time, and return its record."""
+    rehearse(pack, folder=folder)
+    return read_record(folder / "record")
+
+
+def evaluated(pack: Pack, events: tuple[Event, ...]) -> Evaluation:
+    """Evaluate a play as its pack's evaluator does."""
+    return evaluate(pack, events, Community.compile(enrol(pack, entropy=SystemEntropy()).bundle))
 
 
 def comparable(events: tuple[Event, ...]) -> Counter[str]:
@@ -51,7 +77,7 @@ def comparable(events: tuple[Event, ...]) -> Counter[str]:
 
 def judged(pack: Pack, events: tuple[Event, ...]) -> list[str]:
     """Give the state of every need, what was disclosed and denied, and what the report says in brief."""
-    evaluation = evaluate(pack, events, Community.compile(enrol(pack, entropy=SystemEntropy()).bundle))
+    evaluation = evaluated(pack, events)
     certain = evaluation.certain
     found = [*certain.needs, *certain.disclosures, *certain.denials, *evaluation.branches]
     return [_DRAWN_ANEW.sub("-", repr(item)) for item in found] + list(verdict_sentences(evaluation))
