@@ -19,7 +19,7 @@ SPEC_VERSION: Final = "1.0"
 SPEC_FOLDER: Final = Path(__file__).resolve().parent.parent / "docs" / "spec"
 REGISTER_NAME: Final = "requirements.json"
 AREAS: Final = (
-    "ENV", "KEY", "CHK", "SEQ", "RCL", "RCPT", "REQ", "RFI", "CRD", "OVR", "WIRE", "BRK", "RTR", "NTK", "AUD",
+    "ENV", "KEY", "CHK", "SEQ", "RCL", "RCPT", "REQ", "RFI", "CRD", "SIL", "OVR", "WIRE", "BRK", "RTR", "NTK", "AUD",
 )  # fmt: skip
 CLASSES: Final = frozenset({"C1", "C2", "C3", "C4"})
 ROLES: Final = frozenset({"sender", "receiver", "both"})
