@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
+from console.contributions import show_contributions
 from console.node_view import clock_text
 from console.passwords import unlocking_password
 from console.screen import console, plain, write_json
@@ -34,13 +35,15 @@ _HOW_DATED: Final = "write MECHANISM=WHO, or MECHANISM=WHO@2027-03-14"
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do one of the four.
+    """Do one of the five.
 
     Raises:
         InputError: If a file is missing, or the change cannot be made, signed or put in force.
         UsageError: If a step cannot be meant.
     """
-    actions = {"show": _show, "propose": _propose, "sign": _sign, "install": _install}
+    actions = {
+        "show": _show, "propose": _propose, "sign": _sign, "install": _install, "contributions": show_contributions,
+    }  # fmt: skip
     actions[arguments.action](arguments)
     return 0
 

@@ -1,4 +1,4 @@
-"""The arguments of ``sandiwara bundle``: four actions, each with its own."""
+"""The arguments of ``sandiwara bundle``: five actions, each with its own."""
 
 import argparse
 from functools import partial
@@ -46,6 +46,11 @@ def add_bundle(parser: argparse.ArgumentParser) -> None:
         "--keys", metavar="DIR", required=True, help="the region's folder, or its folder 'authorities' wherever it lies"
     )
     add_password(sign)
+    counted = add("contributions", help="count who gave what to a pool that only contributors read")
+    counted.add_argument("place", metavar="BUNDLE|PACK", help="a region's file broker/bundle, a proposal, or a pack")
+    counted.add_argument("--mechanism", metavar="POOL", required=True, help="the pool")
+    counted.add_argument("--log", metavar="DIR", required=True, help="a region's folder, or a play's")
+    counted.add_argument("--days", metavar="N", type=int, default=30, help="how long one counts (default: 30)")
     install = add("install", help="put a version that enough authorities signed in force")
     install.add_argument("folder", metavar="DIR", help="the region's folder, or the broker's part of it")
     install.add_argument("file", metavar="FILE", help="the signed version")

@@ -30,8 +30,8 @@ def run(arguments: argparse.Namespace) -> int:
         InputError: If a pack, a bundle or the log cannot be read.
         StoreError: If a broker's database cannot.
     """
-    old, new = _community(arguments.old), _community(arguments.new)
-    portions = _portions(Path(arguments.log))
+    old, new = community_of(arguments.old), community_of(arguments.new)
+    portions = portions_of(Path(arguments.log))
     shifts = bundle_shifts(portions, old=old, new=new)
     reports = len({portion.hid for portion in portions})
     if arguments.json:
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     return Exit.NO if any(shift.reaches for shift in shifts) else Exit.OK
 
 
-def _community(name: str) -> Community:
+def community_of(name: str) -> Community:
     """Read a pack, or a bundle's file, whose signatures are not asked for: a proposal has none yet."""
     path = Path(name)
     try:
@@ -53,7 +53,7 @@ def _community(name: str) -> Community:
     return compile_community(load_pack(find_pack(name)))
 
 
-def _portions(folder: Path) -> tuple[PastPortion, ...]:
+def portions_of(folder: Path) -> tuple[PastPortion, ...]:
     """Read the reports of a play, or of a deployed region's broker."""
     if (folder / "record").is_dir():
         return past_portions(read_record(folder / "record"))

@@ -5,11 +5,13 @@ from typing import Any, Final
 
 import pytest
 
+from console.exits import Exit
 from scenarios.lint import lint_path
 from scenarios.model import Pack
 from scenarios.pack import load_pack
 from scenarios.record import Event, read_record
 from scenarios.rehearsal import rehearse
+from tests.samples.command_line import answer, at_once
 
 PACK: Final = Path(__file__).parents[1] / "packs" / "handling-rules.yaml"
 MINUTE_MS: Final = 60_000
@@ -77,6 +79,27 @@ def test_h4_a_natonly_portion_never_leaves_its_state(events: tuple[Event, ...]) 
 def test_h8_a_contributor_reads_the_pool_and_another_does_not_until_it_is_on_record(events: tuple[Event, ...]) -> None:
     assert ["sgp-mar"] == readers(events, "S9")
     assert ["idn-mar", "sgp-mar"] == readers(events, "S10")
+
+
+def test_h8_what_was_given_to_the_pool_can_be_counted_before_it_is_put_on_record(folder: Path) -> None:
+    document = answer("bundle", "contributions", PACK, "--mechanism", "pool", "--log", folder, "--days", "40")
+    given = {item["agency"]: (item["reports"], item["reads"], item["credit"]) for item in document["members"]}
+
+    assert {"idn-mar": (1, False, "--credit pool=idn-mar@2027-06-11"), "sgp-mar": (0, True, None)} == given
+    said = at_once("bundle", "contributions", PACK, "--mechanism", "pool", "--log", folder)
+    assert "idn-mar          does not read; has given 1 report" in said.stdout
+    assert "sgp-mar          reads until 2028-01-01" in said.stdout
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [(("--mechanism", "poul"), "no mechanism 'poul'"), (("--mechanism", "pool", "--days", "0"), "--days")],
+)
+def test_a_count_that_cannot_be_made_says_why(folder: Path, more: tuple[str, ...], said: str) -> None:
+    run = at_once("bundle", "contributions", PACK, "--log", folder, *more)
+
+    assert Exit.USAGE == run.returncode
+    assert said in run.stderr
 
 
 def test_h9_the_affected_states_figures_go_out_and_an_estimate_does_not(events: tuple[Event, ...]) -> None:
