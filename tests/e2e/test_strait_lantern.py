@@ -1,36 +1,19 @@
 """Exercise STRAIT LANTERN, played once over real MQTT: what must be true of it, whatever the machine's speed."""
 
 import asyncio
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from policy.community import Community
 from scenarios.catalogue import find_pack
 from scenarios.engine import prepared
-from scenarios.enrolment import enrol
-from scenarios.evaluate.evaluation import Evaluation, evaluate
 from scenarios.model import LinkProfile, Pack
 from scenarios.pack import load_pack
-from scenarios.record import Event, read_record
 from scenarios.shaping import after_outage
 from sealing.entropy import SystemEntropy
+from tests.samples.pack_play import Play, read_play
 
 LIMIT_S = 120
-
-
-@dataclass(frozen=True)
-class Play:
-    """One play: the pack, its record and what the evaluation says of it."""
-
-    pack: Pack
-    folder: Path
-    events: tuple[Event, ...]
-    evaluation: Evaluation
-
-    def of(self, stage: str, source: str | None = None) -> list[Event]:
-        return [event for event in self.events if event.stage == stage and source in {None, event.source}]
 
 
 async def played(pack: Pack, folder: Path) -> None:
@@ -46,9 +29,7 @@ def play(tmp_path_factory: pytest.TempPathFactory) -> Play:
     pack = load_pack(find_pack("strait-lantern"))
     folder = tmp_path_factory.mktemp("play")
     asyncio.run(played(pack, folder))
-    events = read_record(folder / "record")
-    community = Community.compile(enrol(pack, entropy=SystemEntropy()).bundle)
-    return Play(pack, folder, events, evaluate(pack, events, community))
+    return read_play(pack, folder)
 
 
 def test_play_goes_from_startex_to_endex(play: Play) -> None:

@@ -2,17 +2,14 @@
 
 import asyncio
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from policy.community import Community
 from scenarios.catalogue import find_pack
 from scenarios.engine import prepared
-from scenarios.enrolment import enrol
-from scenarios.evaluate.evaluation import Evaluation, evaluate
 from scenarios.evaluate.history import read_recorded_label
 from scenarios.model import Order, Pack
 from scenarios.pack import load_pack
@@ -20,31 +17,13 @@ from scenarios.record import Event, read_record
 from scenarios.rehearsal import rehearse
 from scenarios.report.page import write_aar
 from sealing.entropy import SystemEntropy
+from tests.samples.pack_play import Play, read_play
 from tests.samples.two_plays import comparable, judged
 
 LIMIT_S = 120
 MINUTE_MS = 60_000
 # What a refusal of nothing says; the words of a refusal that hides something must be these.
 EMPTY_DRAWER = "There is no such report."
-
-
-@dataclass(frozen=True)
-class Play:
-    """One play: the pack, where it is kept, its record, and what the evaluation says of it."""
-
-    pack: Pack
-    folder: Path
-    events: tuple[Event, ...]
-    evaluation: Evaluation
-
-    def of(self, stage: str, source: str | None = None) -> list[Event]:
-        return [event for event in self.events if event.stage == stage and source in {None, event.source}]
-
-
-def read_play(pack: Pack, folder: Path) -> Play:
-    events = read_record(folder / "record")
-    community = Community.compile(enrol(pack, entropy=SystemEntropy()).bundle)
-    return Play(pack, folder, events, evaluate(pack, events, community))
 
 
 def rehearsed(pack: Pack, folder: Path) -> Play:
