@@ -63,6 +63,21 @@ class ConsentTable:
             (hid, side, other),
         )
 
+    def open_requests(self) -> list[OpenRequest]:
+        """Return requests that nobody has decided and whose time is not over, the earliest first."""
+        rows = self._sql.execute(
+            "SELECT hid, side, other, reader, subject, answer_by FROM request WHERE state = 'open'"
+            " ORDER BY answer_by, hid"
+        )
+        return [OpenRequest(*row) for row in rows.fetchall()]
+
+    def find_request(self, hid: bytes) -> OpenRequest | None:
+        """Return a request that was sent or got, whatever has become of it."""
+        row = self._sql.execute(
+            "SELECT hid, side, other, reader, subject, answer_by FROM request WHERE hid = ?", (hid,)
+        ).fetchone()
+        return None if row is None else OpenRequest(*row)
+
     def overdue_requests(self, *, now_ms: int, limit: int) -> list[OpenRequest]:
         """Return requests whose time is over and that nobody has decided, the earliest first."""
         rows = self._sql.execute(

@@ -55,12 +55,15 @@ class Why:
         order: The standing order's id, or who decided.
         reason: In words.
         cause: The id of the inject or message (hex) that this answers.
+        once: Whether the record must say with the release itself that it was made: a person's act, handed over in a
+            file, is found again after a crash, and must not be done again.
     """
 
     act: str
     order: str
     reason: str
     cause: str
+    once: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

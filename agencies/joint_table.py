@@ -166,6 +166,10 @@ class JointTable:
         hid, lead, cosigners, signed, bits, answer = found
         return HeldProduct(hid, lead, _names(cosigners), _names(signed), bits, answer)
 
+    def unanswered(self) -> list[bytes]:
+        """Return the products that have come and that this agency has not answered."""
+        return [hid for (hid,) in self._sql.execute("SELECT hid FROM joint_held WHERE answer = '' ORDER BY hid")]
+
     def note_answered(self, hid: bytes, answer: str) -> None:
         """Note what this agency answered to the lead of a product."""
         self._sql.execute("UPDATE joint_held SET answer = ? WHERE hid = ?", (answer, hid))

@@ -165,6 +165,12 @@ class Outbox:
         """Return how many releases wait for a verdict."""
         return int(self._sql.execute("SELECT count(*) FROM outbox WHERE state = 'waiting'").fetchone()[0])
 
+    def awaits_verdict(self, hid: bytes) -> bool:
+        """Tell whether any release of a message still waits for its verdict."""
+        return (
+            self._sql.execute("SELECT 1 FROM outbox WHERE hid = ? AND state = 'waiting'", (hid,)).fetchone() is not None
+        )
+
     def settle(self, hid: bytes, wraps_hash: bytes, *, state: str, code: str | None) -> Settled | None:
         """Note the verdict on a release; None if it was settled before or is not ours."""
         when: Literal["now", "late"] = "now"

@@ -354,6 +354,9 @@ class Outgoing:
         if isinstance(draft.content, DecisionContent) and draft.content.granted is not None:
             label = label._replace(precedence=self._ahead_of(draft.content.granted, label.precedence))
         sealed = self._seal([(label, pack(draft.content))], draft, moment)
+        if draft.why.once:
+            # What else is released says so by itself; to a workflow message a play's record has other entries.
+            self._write("intended", moment, **_why(draft.why), to=[draft.to], left_out={})
         due_ms = self._put_out(sealed, {draft.to: sealed.bits([0])}, moment, with_blobs=True)
         return Released(hid=sealed.hid, audience={draft.to: sealed.bits([0])}, left_out={}, due_ms=due_ms)
 

@@ -79,6 +79,18 @@ class QuestionTable:
         ).fetchone()
         return None if found is None else _read(found)
 
+    def open_questions(self) -> list[Question]:
+        """Return questions of either side that await an answer or what was agreed, the earliest first."""
+        rows = self._sql.execute(
+            f"SELECT {_FIELDS} FROM question WHERE state IN ('open', 'accepted') ORDER BY at, hid, partner"  # noqa: S608 - a constant
+        )
+        return [_read(row) for row in rows.fetchall()]
+
+    def of_message(self, hid: bytes) -> list[Question]:
+        """Return the questions that a message asked, one for each partner."""
+        rows = self._sql.execute(f"SELECT {_FIELDS} FROM question WHERE hid = ? ORDER BY partner", (hid,))  # noqa: S608 - a constant
+        return [_read(row) for row in rows.fetchall()]
+
     def settle(self, question: Question, state: QuestionState) -> None:
         """Note what became of a question; the secret of an ask is erased with it."""
         self._sql.execute(

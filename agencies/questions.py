@@ -146,11 +146,11 @@ class Questions:
         with self._store.transaction():
             due = self._store.questions.take_due(until_ms=moment.at_ms, limit=_LOOKED_AT)
             for question in due:
-                stage = "answer_due" if _is_our_turn(question) else "unanswered"
+                stage = "answer_due" if is_our_turn(question) else "unanswered"
                 self._write(stage, question, moment)
         return tuple(
             Notice(
-                word="answer_due" if _is_our_turn(question) else "unanswered",
+                word="answer_due" if is_our_turn(question) else "unanswered",
                 at_ms=moment.at_ms,
                 hid=question.hid,
                 kind=question.kind,
@@ -262,7 +262,7 @@ def _step(question: Question, act: CoordAct, *, by_partner: bool) -> QuestionSta
             assert_never(act)
 
 
-def _is_our_turn(question: Question) -> bool:
+def is_our_turn(question: Question) -> bool:
     """Tell whether this side is the one that is waited for."""
     opener = question.state == "accepted" and question.kind == "offer"
     return question.mine == opener

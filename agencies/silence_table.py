@@ -79,6 +79,10 @@ class SilenceTable:
         """Return procedures opened here whose time is over and that have no end yet, the earliest first."""
         return self._find("state = 'open' AND object_by < ? ORDER BY object_by, hid LIMIT ?", now_ms, limit)
 
+    def asked(self, *, now_ms: int) -> list[Procedure]:
+        """Return procedures in which this agency is asked and may still object, the earliest first."""
+        return self._find("state = 'asked' AND object_by >= ? ORDER BY object_by, hid", now_ms)
+
     def misput(self, *, limit: int) -> list[Procedure]:
         """Return proposals that contradict themselves and to which this agency has yet to object."""
         return self._find("state = 'misput' ORDER BY object_by, hid LIMIT ?", limit)

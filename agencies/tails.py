@@ -114,5 +114,15 @@ class TailWatch:
         )
 
 
+def still_unarrived(store: NodeStore) -> dict[str, int]:
+    """Return by originator how many messages it said it had sent, and of which nothing has come to this day."""
+    found = {}
+    for originator in sorted(set(store.journal.field("unarrived", "originator"))):
+        missing = store.value(_told(originator)) - store.highest_seq(originator)
+        if missing > 0:
+            found[originator] = missing
+    return found
+
+
 def _told(originator: str) -> str:
     return f"unarrived:{originator}"

@@ -16,6 +16,7 @@ from console.commands_deployed import (
     add_router,
     add_send,
 )
+from console.commands_desk import DESK_EXAMPLES, add_desk
 from console.label_options import add_label_options
 from console.parser import HelpFormat
 
@@ -256,6 +257,16 @@ _COMMANDS: Final = (
         examples=("sandiwara send region-a sgp-mar report.yaml",),
         module="console.send",
         add_arguments=add_send,
+    ),
+    Command(
+        name="desk",
+        summary="read, decide, recall, sign, ask and answer at an agency's node",
+        description="What people at a node do beside sending reports. What is to be done is laid into the node's\n"
+        "outgoing folder and carried out by the node, once; the command waits for it if the node is running. Reading\n"
+        "needs no running node. Ends with 1 if the node refuses, or if nothing of a message may be read.",
+        examples=DESK_EXAMPLES,
+        module="console.desk",
+        add_arguments=add_desk,
     ),
     Command(
         name="log",

@@ -33,9 +33,17 @@ _TOLD: Final = frozenset(
         "unanswered",
         "answer_due",
         "unarrived",
+        "cosign_received",
+        "joint_released",
+        "joint_reissued",
     }
 )
 _VERDICTS: Final = frozenset({"accepted", "refused", "expired"})
+
+
+def handed(cause: str) -> str:
+    """Return what is remembered of an act that is over, beside the causes of what it released."""
+    return f"{cause}#handed"
 
 
 @dataclass(slots=True)
@@ -70,6 +78,7 @@ class Happenings:
         # Of a journal of years, no more than names is kept.
         self._reports.update(journal.field("released", "hid"))
         self._note_causes(journal.field("intended", "cause"))
+        self._note_handed(journal.field("handed", "cause"))
         unread: dict[str, list[Entry]] = {}
         for entry in journal.entries(stages=("verified", "opened", "recalled")):
             match entry.stage:
@@ -108,10 +117,15 @@ class Happenings:
                 self._reports.add(entry.fields["hid"])
             if entry.stage == "intended":
                 self._note_causes([entry.fields.get("cause")])
+            if entry.stage == "handed":
+                self._note_handed([entry.fields.get("cause")])
         return entries
 
     def _note_causes(self, causes: Iterable[Any]) -> None:
         self.causes.update(cause for cause in causes if isinstance(cause, str) and cause.startswith(CAUSE))
+
+    def _note_handed(self, causes: Iterable[Any]) -> None:
+        self.causes.update(handed(cause) for cause in causes if isinstance(cause, str))
 
     def _follow(self, entry: Entry) -> None:
         sent = self.sent.get(entry.fields.get("hid") or "")
@@ -137,14 +151,15 @@ class Happenings:
             "kind": fields["kind"],
             "originator": fields["originator"],
             "ref": fields["ref"],
-            "portions": [
-                {"label": item.label._asdict(), **_taken_on(item.label, item.content), **_content(item.content)}
-                for item in portions
-                if item.content is not None
-            ],
+            "portions": [shown_portion(item.label, item.content) for item in portions if item.content is not None],
             # "A reader MUST show which of the named co-signers have not signed."
             **{name: fields[name] for name in ("cosigned", "unsigned") if name in fields},
         }
+
+
+def shown_portion(label: Label, content: Any) -> dict[str, Any]:
+    """Return a portion as JSON has it: its label, what its reader takes on with it, and what it says."""
+    return {"label": label._asdict(), **_taken_on(label, content), **_content(content)}
 
 
 def _taken_on(label: Label, content: Any) -> dict[str, Any]:

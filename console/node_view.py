@@ -11,6 +11,7 @@ from console.screen import plain
 from schemas.label import Label
 
 _HID_CHARS: Final = 12
+_SHOWN_APART: Final = frozenset({"label", "marking", "obligations", "place", "parents", "grant_ends_ms"})
 
 
 def show_happening(screen: Console, happening: dict[str, Any]) -> None:
@@ -42,17 +43,21 @@ def _line(happening: dict[str, Any]) -> str:
             f"{hid} LAPSED: {happening['originator']} did not decide on the request of {happening['asker']} in time"
         ),
         "tainted": lambda: f"{hid} was recalled, and TAINTS what was made of it here: {_products(happening)}",
-        "grant_over": lambda: f"{hid}: the grant of {happening['originator']} to {happening['reader']} has ended",
         "overridden": lambda: (
             f"{hid} OVERRIDDEN for life safety ({happening['danger']}) by {happening['invoker']}: "
             f"{happening['office']} under {happening['authority']} told {_named(happening)}"
         ),
+        "grant_over": lambda: f"{hid}: the grant of {happening['originator']} to {happening['reader']} has ended",
         "answered": lambda: _answered(hid, happening),
         "unanswered": lambda: f"{hid} UNANSWERED: nothing from {happening['partner']} in time on {_asked(happening)}",
         "answer_due": lambda: f"{hid} ANSWER DUE: {happening['partner']} waits for one on {_asked(happening)}",
         "unarrived": lambda: (
             f"{happening['originator']} says that {happening['messages']} messages more were sent here: NOT ARRIVED"
         ),
+        "done": lambda: done_text(happening),
+        "cosign_received": lambda: f"{hid} {happening['answer'].upper()} by {happening['member']}{_because(happening)}",
+        "joint_released": lambda: f"{hid} released in the name of all who signed, to {_named(happening)}",
+        "joint_reissued": lambda: _made_again(hid, happening),
         "disk_full": lambda: f"DISK FULL: read-only; nothing is accepted or acked until there is room: {text}",
         "disk_has_room": lambda: "the disk has room again; the node goes on",
         "receipt": lambda: f"{hid} {happening['status']} by {happening['reader']}",
@@ -69,6 +74,27 @@ def _sent(hid: str, happening: dict[str, Any]) -> str:
     if not parts:
         return f"{happening['file']}: nobody may receive any of it{without}"
     return f"{happening['file']} sent as {hid} to {', '.join(parts)}{without}"
+
+
+def done_text(happening: dict[str, Any]) -> str:
+    """Write what became of an act that was handed over."""
+    left_out = [f"{name} by {rule}" for name, rule in sorted(happening["left_out"].items())]
+    without = f"; not to {', '.join(left_out)}" if left_out else ""
+    if not happening["hids"]:
+        return f"{happening['act']}: nobody may receive any of it{without}" if left_out else f"{happening['act']}: done"
+    hids = ", ".join(hid[:_HID_CHARS] for hid in happening["hids"])
+    readers = f" to {', '.join(happening['readers'])}" if happening.get("readers") else ""
+    return f"{happening['act']} went as {hids}{readers}{without}"
+
+
+def _because(happening: dict[str, Any]) -> str:
+    return f": {happening['reason']}" if happening["reason"] else ""
+
+
+def _made_again(hid: str, happening: dict[str, Any]) -> str:
+    made = f"made again as {hid}" if hid else "nothing is left of it"
+    without = f" without {', '.join(happening['without'])}" if happening["without"] else ""
+    return f"{happening['of'][:_HID_CHARS]} taken back, {made}{without}"
 
 
 def _answered(hid: str, happening: dict[str, Any]) -> str:
@@ -128,10 +154,12 @@ def _show_report(screen: Console, report: dict[str, Any]) -> None:
     if "unsigned" in report:
         screen.print(plain(_signers(report), style="bold" if report["unsigned"] else ""))
     for portion in report["portions"]:
-        screen.print(plain(label_text(Label(**portion["label"])), style="cyan"))
+        place = f"place {portion['place']}  " if "place" in portion else ""
+        screen.print(plain(f"{place}{label_text(Label(**portion['label']))}", style="cyan"))
+        show_lineage(screen, portion)
         if "text" not in portion:
             for name, value in portion.items():
-                if name not in {"label", "marking"}:
+                if name not in _SHOWN_APART:
                     screen.print(plain(f"  {name}: {value}"))
             continue
         for obligation in portion["obligations"]:
@@ -143,3 +171,11 @@ def _show_report(screen: Console, report: dict[str, Any]) -> None:
             note = f"  ({item['note']})" if item["note"] else ""
             screen.print(plain(f"  {item['kind']}: {item['value']}{note}"))
     screen.print()
+
+
+def show_lineage(screen: Console, portion: dict[str, Any]) -> None:
+    """Print what a portion was made from, and until when it may be held."""
+    for parent in portion.get("parents", ()):
+        screen.print(plain(f"  from {parent['hid'][:_HID_CHARS]}, {parent['state']}", style="dim"))
+    if portion.get("grant_ends_ms") is not None:
+        screen.print(plain(f"  by a grant that ends at {clock_text(portion['grant_ends_ms'])}", style="cyan"))
