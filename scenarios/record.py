@@ -24,8 +24,8 @@ Stages of EXCON
     red_read, red_shut   act, hid, kind; originator and passages, or the code   (a captured delivery that a stolen box
                       key opens, or does not)
     red_rekeyed       act, agency, changed (bool)   (the theft was found out, and its victim has a new box key)
-    red_watched       act, agency, sent_ms, given_ms   (when as much passed on a watched line as a message is long, in
-                      ms since STARTEX)
+    red_watched       act, agency, sent_ms, given_ms   (when a sealed message passed on a watched line, which its length
+                      tells outside TLS; in ms since STARTEX)
 Stages of the router
     admitted          hid, kind, originator, ref, wraps (number), re_release (bool)
     decided           hid, place, originator, recipient, permit (bool), rule, label (object)

@@ -6,7 +6,7 @@ judged by the nodes and the router that run in earnest; it looks into no node, n
 """
 
 from functools import partial
-from typing import Final, assert_never
+from typing import assert_never
 
 from agencies.conditions import Sighting, find, times_of
 from agencies.keyring import Keys
@@ -27,8 +27,6 @@ from schemas.limits import FRAME_MESSAGES_MAX, SEQUENCE_SKIP
 from sealing.directory import SignDirectory
 from sealing.entropy import Entropy
 from transport.seeded import stream
-
-_BURST_BYTES: Final = 500  # less than any sealed message, more than an ack or a heartbeat
 
 
 class RedCell:
@@ -292,14 +290,13 @@ class RedCell:
                 "red_watched",
                 act=name,
                 agency=agency,
-                sent_ms=self._bursts(line.up_bytes, since_ms),
-                given_ms=self._bursts(line.down_bytes, since_ms),
+                sent_ms=self._times(line.sent_ms, since_ms),
+                given_ms=self._times(line.given_ms, since_ms),
             )
 
-    def _bursts(self, seen: dict[int, int], since_ms: int) -> list[int]:
-        """Return the times, in ms since STARTEX, at which as much passed as a sealed message is long."""
-        times = (at_ms for at_ms, size in sorted(seen.items()) if at_ms >= since_ms and size >= _BURST_BYTES)
-        return [at_ms - self._pack.start_ms for at_ms in times]
+    def _times(self, seen: set[int], since_ms: int) -> list[int]:
+        """Return the times in ms since STARTEX, from when watching began."""
+        return [at_ms - self._pack.start_ms for at_ms in sorted(seen) if at_ms >= since_ms]
 
     def _tell(self, act: RedAct, *, tried: str, hids: list[str] | None = None) -> None:
         self._excon.write(

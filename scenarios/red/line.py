@@ -5,7 +5,7 @@ seat's credentials. It has no key: what it changes or makes is judged by the nod
 Deliveries are numbered without gaps, so whoever slips one in has to renumber what follows, and the acks of it.
 """
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -44,8 +44,9 @@ class Line:
         self.envelopes: deque[bytes] = deque(maxlen=_KEPT)  # that the agency sent, the newest last
         self.cuts: deque[bytes] = deque(maxlen=_KEPT)  # that it was sent, as the router made them
         self.announcements: deque[Announcement] = deque(maxlen=_KEPT)
-        self.up_bytes: Counter[int] = Counter()  # by exercise time, Unix ms
-        self.down_bytes: Counter[int] = Counter()
+        # When a sealed message passed, Unix ms: outside TLS its length tells it from an ack, a verdict or a heartbeat.
+        self.sent_ms: set[int] = set()
+        self.given_ms: set[int] = set()
         self.readers: list[Callable[[bytes], None]] = []  # are given each cut that passes
         self.lies: list[Lie] = []
         self._now_ms = now_ms
@@ -54,7 +55,6 @@ class Line:
 
     def up(self, frame: bytes) -> bytes:
         """Return what goes on to the router in the place of a frame of the node."""
-        self.up_bytes[self._now_ms()] += len(frame)
         try:
             messages = read_up_frame(frame)
         except RemoteError:
@@ -62,13 +62,13 @@ class Line:
         for message in messages:
             if isinstance(message, EnvelopeMessage):
                 self.envelopes.append(message.envelope)
+                self.sent_ms.add(self._now_ms())
             elif isinstance(message, Announcement):
                 self.announcements.append(message)
         return write_frame(tuple(map(self._renumbered_up, messages))) if self._slipped else frame
 
     def down(self, frame: bytes) -> bytes:
         """Return what goes on to the node in the place of a frame of the router."""
-        self.down_bytes[self._now_ms()] += len(frame)
         try:
             messages = read_down_frame(frame)
         except RemoteError:
@@ -106,6 +106,7 @@ class Line:
         cut = message.envelope
         if cut:
             self.cuts.append(cut)
+            self.given_ms.add(self._now_ms())
             for read in self.readers:
                 read(cut)
             for lie in self.lies:
