@@ -125,7 +125,7 @@ class Router:
         self._witnesses = Witnesses(core=core, log=self._log)
         self._tails = Tails()
         self._now_ms = 0  # of the batch at hand
-        self._beats = 0  # heartbeats in it
+        self._beats = 0  # hellos and heartbeats in it
         self._introductions: dict[str, int] = {}  # how often each originator has announced a key since the start
         for announcement in store.holdings.announcements():
             self._readmit(announcement)
@@ -178,7 +178,7 @@ class Router:
         """Sign for the log if a heartbeat came, whatever else did; tells whether a checkpoint was signed."""
         before = self._log.signed_size
         if self._beats:
-            # "A router MUST append one cover for each heartbeat … and none for any other cause." -- AUD-038
+            # "… one cover for each hello and each heartbeat that it takes … and none for any other cause." -- AUD-038
             # It is answered with all that was promised by then: its node may hear of nothing else for longer than a
             # promise may wait.
             self._log.sign(now_ms=now_ms, covers=self._beats)
@@ -393,6 +393,9 @@ class Router:
             self._deliver(feed, row, self._cut(row), outcome)
         feed.backlog = True
         self._attachments.ask_incomplete(agency, outcome.send)
+        # A session may be over before its first heartbeat.
+        self._beats += 1
+        self._witnesses.heard(agency)
 
     def _feed(self, reader: str) -> Feed:
         feed = self._feeds.get(reader)

@@ -17,6 +17,7 @@ from console.commands_deployed import (
     add_send,
 )
 from console.commands_desk import DESK_EXAMPLES, add_desk
+from console.commands_noninterference import add_noninterference
 from console.label_options import add_label_options
 from console.parser import HelpFormat
 
@@ -345,6 +346,20 @@ _COMMANDS: Final = (
         ),
         module="console.audit",
         add_arguments=_add_audit,
+    ),
+    Command(
+        name="noninterference",
+        summary="prove that a secret report changes nothing for those who may not know of it",
+        description="Play a pack with and without a secret report, in virtual time, and compare byte for byte what\n"
+        "each observer sees: frames, topics, sizes, counts, errors, times, its database, files and log. Ends with 1\n"
+        "if an observer could tell the two worlds apart, and says by what.",
+        examples=(
+            "sandiwara noninterference strait-lantern",
+            "sandiwara noninterference strait-lantern --report S03 --observer tha-mar",
+            "sandiwara noninterference my-pack --secret E04 --seed 7 --out sights",
+        ),
+        module="console.noninterference",
+        add_arguments=add_noninterference,
     ),
     Command(
         name="soak",

@@ -49,7 +49,7 @@ _TIMINGS: Final = NodeTimings(receipt_gather_s=0, verdict_s=3_600, heartbeat_s=3
 StartRegion = Callable[..., AbstractAsyncContextManager[Region]]
 # Takes the pack, and what a ``Desk`` takes but for its bot.
 Seat = Callable[..., Desk]
-# Returns a stream of chance for one purpose, for example ``link sgp-mar``.
+# Returns a stream of chance for one purpose, for example ``desk sgp-mar``.
 Chances = Callable[[str], Chance]
 
 
@@ -83,7 +83,6 @@ class Exercise:
         speed: Exercise time over real time for those who watch; None plays as quickly as it can.
         watch: Called after every step with the progress; must not block.
         seat: Seats whoever plays at a desk.
-        chances: Where desks and links have their luck from; streams of the pack's seed unless given.
     """
 
     def __init__(
@@ -96,7 +95,6 @@ class Exercise:
         speed: float | None = None,
         watch: Callable[[Progress], None] | None = None,
         seat: Seat = seat_bot,
-        chances: Chances | None = None,
     ) -> None:
         self.pack = pack
         self.community = community
@@ -106,7 +104,6 @@ class Exercise:
         self._speed = speed
         self._watch = watch
         self._seat = seat
-        self._chances = chances or partial(stream, pack.header.seed)
         self._desks: dict[str, Desk] = {}
         self._looks: set[tuple[str, int]] = set()  # for overdue receipts, that are on the clock
         profiles = {profile.link: profile for profile in pack.links}
@@ -115,7 +112,7 @@ class Exercise:
                 profiles[item.link],
                 clock=self.clock,
                 start_ms=pack.start_ms,
-                chance=self._chances(f"link {item.agency}"),
+                chance=stream(pack.header.seed, f"link {item.agency}"),
             )
             for item in pack.participants
         }
@@ -149,7 +146,7 @@ class Exercise:
             self._desks[agency] = self._seat(
                 self.pack,
                 node=node,
-                chances=self._chances,
+                chances=partial(stream, self.pack.header.seed),
                 clock=self.clock,
                 noticed=self._notice,
                 in_play=lambda: self.excon.playing,
@@ -171,7 +168,11 @@ class Exercise:
         await self._sign_log(region)
 
     async def _sign_log(self, region: Region) -> None:
-        """Have the router's log signed for and cosigned to its end; exercise time is over, so no link is slow."""
+        """Have the router's log signed for and cosigned to its end; exercise time is over, so no link is slow.
+
+        It is signed when the drain is over, and not when the last thing has happened: that would tell of it.
+        """
+        self.clock.go_to(self.pack.start_ms + self.pack.duration_ms + _DRAIN_MS)
         for shaper in self._shapers.values():
             shaper.shaping = False
         await region.broker.sign_log()
@@ -333,7 +334,6 @@ async def prepared(
     machine_clock: Clock | None = None,
     start: StartRegion | None = None,
     seat: Seat = seat_bot,
-    chances: Chances | None = None,
 ) -> AsyncGenerator[tuple[Exercise, Region], None]:
     """Set up an exercise with its region running; its record is written when the block ends, however it ends.
 
@@ -348,7 +348,6 @@ async def prepared(
         machine_clock: Real time, or what stands for it in a simulation.
         start: Starts the region; on real MQTT unless given.
         seat: As for ``Exercise``.
-        chances: As for ``Exercise``.
     """
     machine_clock = machine_clock or SystemClock()
     start = start or partial(running_region, folder=folder / "databases")
@@ -361,7 +360,6 @@ async def prepared(
         speed=speed,
         watch=watch,
         seat=seat,
-        chances=chances,
     )
     world = World(clock=exercise.clock, entropy=entropy, machine_clock=machine_clock)
     async with start(

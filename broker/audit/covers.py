@@ -1,9 +1,9 @@
 """Covers: what the agencies are shown of the log instead of its leaves (docs/spec/audit.md, "Covers").
 
 How many leaves there are, and when their number grows, tells that something was sent, to agencies that may not know
-of it. So the router signs for another tree: at each heartbeat it appends one cover, whatever has happened since the
-last one, and the cover commits to the tree of leaves as it stands. A cover is as opaque as a leaf; the number of covers
-tells how many heartbeats there were.
+of it. So the router signs for another tree: at each hello and heartbeat it appends one cover, whatever has happened
+since the last one, and the cover commits to the tree of leaves as it stands. A cover is as opaque as a leaf; the number
+of covers tells how often agencies have shown themselves.
 """
 
 from typing import Any, Final, Literal, NamedTuple

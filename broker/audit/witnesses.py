@@ -1,8 +1,8 @@
 """Showing the log to the agencies, and taking their cosignatures (docs/spec/audit.md, "Witnesses").
 
-An agency is shown the newest checkpoint when it has shown itself by a heartbeat, with the proof from the one that it
-cosigned last: at no time that depends on what is sent, by anybody. So a log that is shown to two in two versions
-contradicts itself within a heartbeat, and tells nobody that there was something to write.
+An agency is shown the newest checkpoint when it has shown itself by a hello or heartbeat, with the proof from the one
+that it cosigned last: at no time that depends on what is sent, by anybody. So a log that is shown to two in two
+versions contradicts itself within a heartbeat, and tells nobody that there was something to write.
 """
 
 from collections.abc import Callable
