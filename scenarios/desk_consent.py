@@ -77,7 +77,8 @@ class DeskConsent:
         content = DecisionContent(
             *("EXERCISE", asked.reader, order.outcome),
             permitted if for_another else anew,
-            *(order.conditions, NO_SUCH_REPORT.headline if order.conceals else order.why),
+            # "A decision that hides what it refuses MUST have ... no `conditions`": nothing was there to be under any.
+            *(("", NO_SUCH_REPORT.headline) if order.conceals else (order.conditions, order.why)),
             expires=None if granted is None else self._grant_ends(order, asked),
             granted=granted,
         )
