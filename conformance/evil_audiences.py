@@ -42,13 +42,6 @@ def _policy_rows() -> tuple[Row, ...]:
          to("bravo", exclude=("SGP",))),
         ("over_wide_by_mechanism", Code.AUDIENCE, "NTK-024", "The reader is no member of the agreement.", wide,
          "OverWide", to("bravo", mechanisms=("our-eyes",))),
-        ("over_wide_by_reciprocity", Code.AUDIENCE, "NTK-057", "The reader's contribution counts no more.", wide,
-         "OverWide", to("bravo", mechanisms=("sea-pool",))),
-        ("figures_by_the_unaffected", Code.AUDIENCE, "NTK-058", "A rule keeps a topic to the affected state.",
-         "an estimate would go about as the official figure", "OverWide",
-         to("bravo", topic="toc.losses", affected=("SGP",))),
-        ("figures_of_nobody", Code.AUDIENCE, "NTK-058", "A label of that topic that names nobody as affected.",
-         "what is not said would lift what is forbidden", "OverWide", to("bravo", topic="toc.losses")),
         ("over_wide_by_caveat", Code.AUDIENCE, "NTK-026", "NATONLY, to another state.", wide, "OverWide",
          to("bravo", caveats=("NATONLY",))),
         ("over_wide_by_red", Code.AUDIENCE, "NTK-036", "RED, to a reader that is not named.", wide, "OverWide",
@@ -127,6 +120,25 @@ def figures_by_the_affected_state() -> Made:
     label = world.LABEL._replace(topic="toc.losses", affected=("MYS",))
     return plan(labels=(label,), readers=(("bravo", (0,)),))()
 
+
+def _terms_rows() -> tuple[Row, ...]:
+    """Return what reciprocal terms, and the control of the affected state, keep from a reader."""
+    estimate = "an estimate would go about as the official figure"
+
+    def to_bravo(**label: Any) -> Callable[[], Made]:
+        return plan(labels=(world.LABEL._replace(**label),), readers=(("bravo", (0,)),))
+
+    return (
+        ("over_wide_by_reciprocity", Code.AUDIENCE, "NTK-057", "The reader's contribution counts no more.",
+         "a pool would be read by whoever takes and gives nothing", "OverWide", to_bravo(mechanisms=("sea-pool",))),
+        ("figures_by_the_unaffected", Code.AUDIENCE, "NTK-058", "A rule keeps a topic to the affected state.", estimate,
+         "OverWide", to_bravo(topic="toc.losses", affected=("SGP",))),
+        ("figures_of_nobody", Code.AUDIENCE, "NTK-058", "A label of that topic that names nobody as affected.",
+         estimate, "OverWide", to_bravo(topic="toc.losses")),
+    )  # fmt: skip
+
+
+enter_rows(L3, _terms_rows(), op="route", base="to_a_contributor")
 
 # L4: after other messages.
 
