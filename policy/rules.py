@@ -3,6 +3,7 @@
 Each enforces a handling rule that no community rule can lift (docs/spec/need-to-know.md, "The decision").
 """
 
+from datetime import UTC, datetime
 from typing import Final
 
 from policy.caveat_tests import CAVEAT_TESTS
@@ -13,6 +14,15 @@ from policy.question import HandlingTest, Question
 from policy.traffic_light import OPEN_ONWARD, TrafficLight
 from policy.verdict import Reason
 from schemas.bundle import Agency
+
+_TOLD_MS_MAX: Final = 253_402_300_800_000  # the year 10,000, beyond which no calendar goes; a label may name any time
+
+
+def moment(at_ms: int) -> str:
+    """Write a time, Unix ms, for people."""
+    if at_ms >= _TOLD_MS_MAX:
+        return f"{at_ms} ms"
+    return f"{datetime.fromtimestamp(at_ms // 1000, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def listed(words: tuple[str, ...]) -> str:
@@ -258,7 +268,7 @@ class Embargo:
         if not_before is None:
             return None
         passed = question.at_ms >= not_before
-        text = f"the embargo {'ended' if passed else 'holds until'} {not_before} (now {question.at_ms})"
+        text = f"the embargo {'ended' if passed else 'holds until'} {moment(not_before)} (now {moment(question.at_ms)})"
         return Reason(rule=self.rule, passed=passed, text=text, cites=self.cites)
 
     def mask(self, question: Question) -> int:
@@ -278,7 +288,7 @@ class Expiry:
         if question.expires_ms is None:
             return None
         passed = question.at_ms <= question.expires_ms
-        text = f"it {'lapses' if passed else 'lapsed'} at {question.expires_ms} (now {question.at_ms})"
+        text = f"it {'lapses' if passed else 'lapsed'} at {moment(question.expires_ms)} (now {moment(question.at_ms)})"
         return Reason(rule=self.rule, passed=passed, text=text, cites=self.cites)
 
     def mask(self, question: Question) -> int:

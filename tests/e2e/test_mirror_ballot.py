@@ -132,4 +132,4 @@ def test_the_report_opens_with_what_red_came_to(
     page = write_aar(pack, events, evaluation, tmp_path).html.read_text(encoding="utf-8")
 
     assert "Red tried 3 things, of which 2 were noticed; 0 of its false messages were taken for true." in page
-    assert "the embargo holds until" in page
+    assert "the embargo holds until 2028-02-16 02:00 UTC" in page

@@ -10,6 +10,7 @@ from policy.decide import Action, Verdict
 from policy.enquiry import Enquiry
 from schemas.bundle import Agency, Bundle, Group, Mechanism, Membership, Predicate, RouterKey, Rule, SignKey
 from schemas.label import EXERCISE_LEVELS, Label
+from schemas.limits import UINT_MS_MAX
 from schemas.workflow import Grant
 
 NOW = 10_000
@@ -400,6 +401,14 @@ def test_h13_an_embargo_ends_and_a_report_lapses() -> None:
     assert ask("sgp-mar", not_before=NOW + 1).rule == "NTK-EMBARGO"
     assert ask("sgp-mar", expires_ms=NOW).permit
     assert ask("sgp-mar", expires_ms=NOW - 1).rule == "NTK-EXPIRY"
+
+
+def test_an_embargo_is_told_as_a_time_however_far_it_lies() -> None:
+    """A label may name any time, also one that no calendar goes to."""
+    told = [ask("sgp-mar", not_before=end).reasons for end in (NOW + 1, 253_402_300_800_000, UINT_MS_MAX)]
+
+    assert all(any("the embargo holds until " in reason.text for reason in reasons) for reasons in told)
+    assert any(f"until {UINT_MS_MAX} ms" in reason.text for reason in told[-1])
 
 
 @pytest.mark.parametrize(
