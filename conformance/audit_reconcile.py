@@ -8,7 +8,7 @@ which of the two would have to be lying.
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from conformance.audit_reading import Finding
 from conformance.audit_tree import LEAVES, Opening
@@ -39,6 +39,17 @@ Journals = Mapping[str, tuple[JournalEntry, ...]]
 _Pair = tuple[str, str]  # message and reader
 
 
+class _LetGo(NamedTuple):
+    """A release to a partner by a silence procedure, as its leaf says."""
+
+    hid: str
+    reader: str
+    proposal: str
+    at_ms: int
+    object_by: int
+    opening: Opening
+
+
 @dataclass(slots=True)
 class _Logged:
     """What the leaves say, each with its opening."""
@@ -50,6 +61,9 @@ class _Logged:
     deliveries: dict[_Pair, list[Opening]] = field(default_factory=dict)
     refused: set[tuple[str, str]] = field(default_factory=set)  # message and code
     cancelled: set[_Pair] = field(default_factory=set)
+    acked_ms: dict[_Pair, int] = field(default_factory=dict)  # when it was first acked
+    opposed: dict[str, list[tuple[int, str]]] = field(default_factory=dict)  # objections, by proposal
+    let_go: list[_LetGo] = field(default_factory=list)
     last_dseq: dict[str, int] = field(default_factory=dict)
 
 
@@ -105,6 +119,7 @@ def reconcile(openings: list[Opening], journals: Journals, *, router: str) -> Re
         _deliveries(logged, router),
         _rejections(logged, told, router),
         _contradictions(told, router),
+        _silences(logged, router),
     ):
         findings += found
     outstanding = sum(pair not in logged.delivered and pair not in logged.cancelled for pair in logged.decided)
@@ -113,19 +128,24 @@ def reconcile(openings: list[Opening], journals: Journals, *, router: str) -> Re
 
 def _take_leaf(opening: Opening, statement: tuple[Any, ...], logged: _Logged, router: str) -> Iterator[Finding]:
     match statement:
-        case ("admitted", _, bytes(hid), originator, kind, *_):
+        case ("admitted", int(at_ms), bytes(hid), originator, kind, ref, *_):
             logged.admitted[hid.hex()] = (originator, kind, opening)
+            if kind == "objection" and isinstance(ref, bytes):
+                logged.opposed.setdefault(ref.hex(), []).append((at_ms, originator))
         case ("decided", _, bytes(hid), reader, _, int(bits)):
             before = logged.decided.get((hid.hex(), reader))
             logged.decisions[hid.hex(), reader] += 1
             logged.decided[hid.hex(), reader] = (bits | (before[0] if before else 0), before[1] if before else opening)
-        case ("delivered", _, bytes(hid), reader, int(dseq)):
+        case ("delivered", int(at_ms), bytes(hid), reader, int(dseq)):
+            logged.acked_ms.setdefault((hid.hex(), reader), at_ms)
             logged.delivered[hid.hex(), reader] = opening
             logged.deliveries.setdefault((hid.hex(), reader), []).append(opening)
             # A reader's deliveries are numbered, and acked in the order of their numbers.
             if dseq <= logged.last_dseq.get(reader, 0):
                 yield _at_leaf(opening, "reordered", router, f"delivery {dseq} to {reader} stands after a later one")
             logged.last_dseq[reader] = max(dseq, logged.last_dseq.get(reader, 0))
+        case ("let_go", int(at_ms), bytes(hid), _, reader, _, bytes(proposal), _, int(object_by)):
+            logged.let_go.append(_LetGo(hid.hex(), reader, proposal.hex(), at_ms, object_by, opening))
         case ("cancelled", _, bytes(hid), reader):
             logged.cancelled.add((hid.hex(), reader))
         case ("refused", _, bytes(hid), _, str(code), *_):
@@ -251,6 +271,29 @@ def _deliveries(logged: _Logged, router: str) -> Iterator[Finding]:
         for opening in openings[decisions:]:
             text = f"delivers {hid[:16]} to {reader} where {decisions} leaves decide that it may have it"
             yield _at_leaf(opening, "forged", router, text)
+
+
+def _silences(logged: _Logged, router: str) -> Iterator[Finding]:
+    """Whatever was let go by silence had been put to somebody, who had it in time and did not object in time."""
+    for item in logged.let_go:
+        members = sorted(reader for hid, reader in logged.decided if hid == item.proposal)
+        objected = sorted(who for at_ms, who in logged.opposed.get(item.proposal, ()) if at_ms <= item.object_by)
+        absent = [
+            who for who in members if logged.acked_ms.get((item.proposal, who), item.object_by + 1) > item.object_by
+        ]
+        known = logged.admitted.get(item.proposal)
+        if known is None or known[1] != "proposal" or not members:
+            why = "no proposal stands in the log"
+        elif item.at_ms <= item.object_by:
+            why = "the time for objections was not over"
+        elif objected:
+            why = f"{', '.join(objected)} had objected"
+        elif absent:
+            why = f"{', '.join(absent)} had not been asked in time"
+        else:
+            continue
+        text = f"lets {item.hid[:16]} go to {item.reader} by silence, and {why}"
+        yield _at_leaf(item.opening, "forged", router, text)
 
 
 def _rejections(logged: _Logged, told: _Told, router: str) -> Iterator[Finding]:

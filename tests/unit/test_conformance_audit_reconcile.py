@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from conformance.audit_reconcile import JournalEntry, reconcile
 from conformance.audit_tree import Opening
 
@@ -106,3 +108,35 @@ def test_two_trees_that_a_witness_was_shown_are_the_routers_doing() -> None:
 
     assert {("forged", "rt-region")} == found(leaves(ADMITTED, DECIDED, DELIVERED), **{"tha-cert": saw})
     assert set() == found(leaves(ADMITTED, DECIDED, DELIVERED), **{"tha-cert": froze})
+
+
+PROPOSAL = bytes(range(1, 33))
+SILENCE: tuple[tuple[Any, ...], ...] = (
+    ("admitted", 1, PROPOSAL, "sgp-cert", "proposal", None, bytes(32)),
+    ("decided", 1, PROPOSAL, "mys-cert", "sgp-cert", 1),
+    ("delivered", 5, PROPOSAL, "mys-cert", 1),
+    ("let_go", 11, HID, "sgp-cert", "dp-aus", 1, PROPOSAL, "reg-cert", 10),
+)
+OBJECTED = ("admitted", 9, HID, "mys-cert", "objection", PROPOSAL, bytes(32))
+
+
+@pytest.mark.parametrize(
+    ("statements", "why"),
+    [
+        (SILENCE, ""),
+        (SILENCE[1:], "no proposal stands in the log"),
+        ((*SILENCE[:2], SILENCE[3]), "had not been asked in time"),
+        ((*SILENCE[:2], (*SILENCE[2][:1], 11, *SILENCE[2][2:]), SILENCE[3]), "had not been asked in time"),
+        ((*SILENCE[:3], (*SILENCE[3][:1], 10, *SILENCE[3][2:])), "was not over"),
+        ((*SILENCE[:3], OBJECTED, SILENCE[3]), "mys-cert had objected"),
+        ((*SILENCE[:3], (*OBJECTED[:1], 11, *OBJECTED[2:]), SILENCE[3]), ""),
+    ],
+)
+def test_h17_the_log_alone_shows_whether_silence_was_consent(statements: tuple[tuple[Any, ...], ...], why: str) -> None:
+    """Who was asked, when each had it, who objected: all of it has leaves, so a router cannot make silence up."""
+    told = [
+        item.text for item in reconcile(leaves(*statements), {}, router="rt-region").findings if "silence" in item.text
+    ]
+
+    assert [bool(why)] * len(told) == [why in text for text in told]
+    assert len(told) == bool(why)
