@@ -7,6 +7,7 @@ never leaves the feed stuck. Runs on the thread that has the node's store.
 from dataclasses import dataclass, field, replace
 from typing import Any, assert_never
 
+from agencies.chunks import CHUNKS_ASKED, own_chunks, wanted_chunks
 from agencies.consent_arrivals import note_consent, without_ended
 from agencies.core import NodeCore
 from agencies.joint_intake import JointIntake
@@ -16,7 +17,8 @@ from agencies.outgoing import Moment, describe
 from agencies.override_arrivals import note_override
 from agencies.quarantine import Kept
 from agencies.questions import Incomer, Questions
-from agencies.recalls import is_sound, keep_receipt, take_recall, through_field
+from agencies.recalls import take_recall
+from agencies.receipt_intake import take_receipts
 from agencies.receipts import ReceiptWatch
 from agencies.silence_intake import SilenceIntake
 from agencies.state import Accepted, Duplicate, HeldMessage, Rejected
@@ -46,13 +48,12 @@ from schemas.frames import (
 from schemas.label import Label
 from schemas.limits import SEQUENCE_SKIP
 from schemas.report import PortionContent
-from schemas.workflow import OverrideContent, ReceiptContent, ReceiptItem, ReceiptStatus, RfiContent
+from schemas.workflow import OverrideContent, ReceiptItem, ReceiptStatus, RfiContent
 from sealing.opening import Content, finish_chunked
 from sealing.portions import chunk_hash, manifest_hashes
 from sealing.statements import read_bundle, read_verdict
 
 LAST_DSEQ = "last_dseq"
-_CHUNKS_ASKED = 2  # on their way from the router at a time: half a MiB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +174,7 @@ class Incoming:
         """Return the requests for chunks that are still missing; after a new link."""
         wanted: list[UpMessage] = []
         for hid, place in self._store.all_pending():
-            wanted += self._wants(hid, place)
+            wanted += wanted_chunks(self._store, hid, place)
         return wanted
 
     def _message(self, message: DownMessage, effects: Effects, moment: Moment) -> None:
@@ -189,7 +190,7 @@ class Incoming:
             case ChunkMessage():
                 self._chunk(message, effects, moment)
             case ChunkRequest():
-                self._chunk_wanted(message, effects)
+                effects.replies += own_chunks(self._store, message)
             case CheckpointMessage():
                 effects.replies += self._witnessing.take(message, at_ms=moment.at_ms, machine_ms=moment.machine_ms)
             case TailMessage():
@@ -269,16 +270,14 @@ class Incoming:
             self._recalled(accepted, effects, moment)
             effects.chunks_moved = True
             return
-        if header.kind == "cosign" and not self._answered(accepted, moment):
-            return
-        if header.kind in {"proposal", "objection"} and not self._taken_up(accepted, effects, moment):
+        if header.kind in {"cosign", "proposal", "objection"} and not self._taken_up(accepted, effects, moment):
             return
         self._joint.keep(accepted)
         opened = tuple((portion.place, portion.content) for portion in accepted.portions if portion.content is not None)
         for portion in accepted.portions:
             if portion.chunks:
                 effects.chunks_moved = True
-                effects.replies += self._wants(hid, portion.place)
+                effects.replies += wanted_chunks(self._store, hid, portion.place)
         if opened:
             arrival = Arrival(
                 hid=hid, kind=header.kind, originator=accepted.originator, ref=header.ref, contents=opened
@@ -287,23 +286,17 @@ class Incoming:
             self._opened(arrival, labels, effects, moment)
 
     def _taken_up(self, accepted: Accepted, effects: Effects, moment: Moment) -> bool:
-        """Take up what belongs to a silence procedure; False if it was refused, which is noted."""
+        """Take up a co-signer's answer, or what belongs to a silence procedure; False if it was refused, and noted."""
         try:
-            effects.notices += self._silence.take(accepted, moment)
+            if accepted.header.kind == "cosign":
+                self._joint.take_answer(accepted, moment)
+            else:
+                effects.notices += self._silence.take(accepted, moment)
         except RemoteError as error:
             self._reject(accepted.hid, moment, hid=accepted.hid, code=error.code, stage=error.stage)
             return False
         finally:
             effects.due_ms = self._store.next_due()
-        return True
-
-    def _answered(self, accepted: Accepted, moment: Moment) -> bool:
-        """Take what a co-signer answers; False if it was refused, which is noted."""
-        try:
-            self._joint.take_answer(accepted, moment)
-        except RemoteError as error:
-            self._reject(accepted.hid, moment, hid=accepted.hid, code=error.code, stage=error.stage)
-            return False
         return True
 
     def _opened(self, arrival: Arrival, labels: dict[int, Label], effects: Effects, moment: Moment) -> None:
@@ -350,30 +343,11 @@ class Incoming:
         effects.arrivals.append(replace(arrival, topics=topics, asks_cosignature=asked, tells_override=bool(told)))
 
     def _receipts(self, accepted: Accepted, effects: Effects, moment: Moment) -> None:
-        for portion in accepted.portions:
-            if not isinstance(portion.content, ReceiptContent):
-                continue
-            for item in portion.content.items:
-                # A receipt counts from an agency to which this was released, and from nobody else.
-                reader = accepted.originator
-                offered = self._store.offered_to(item.hid).get(reader)
-                overdue = self._watch.overdue_from(item.hid, reader)
-                if offered is None or item.bits & ~offered or not is_sound(item):
-                    named = pack((accepted.hid, item))
-                    self._reject(named, moment, hid=accepted.hid, code=Code.REFERENCE, stage=Stage.POLICY)
-                elif keep_receipt(self._store, item, reader):
-                    self._write(
-                        "receipt",
-                        moment,
-                        hid=item.hid.hex(),
-                        reader=reader,
-                        status=item.status,
-                        bits=item.bits,
-                        reported_ms=item.at,
-                        **through_field(item),
-                    )
-                    effects.notices += self._watch.settle_late(overdue, reader, moment)
-                    self._store.passing("send.4")
+        notices, refused = take_receipts(self._store, self._watch, accepted, moment)
+        effects.notices += notices
+        for item in refused:
+            named = pack((accepted.hid, item))
+            self._reject(named, moment, hid=accepted.hid, code=Code.REFERENCE, stage=Stage.POLICY)
 
     def _recalled(self, accepted: Accepted, effects: Effects, moment: Moment) -> None:
         ref = accepted.header.ref
@@ -416,13 +390,6 @@ class Incoming:
                 )
             )
 
-    def _wants(self, hid: bytes, place: int) -> list[UpMessage]:
-        pending = self._store.pending(hid, place)
-        if pending is None:
-            return []
-        missing = [number for number in range(pending.opened.chunks) if number not in pending.held]
-        return [ChunkRequest("want", hid, place, number) for number in missing[:_CHUNKS_ASKED]]
-
     def _chunk(self, message: ChunkMessage, effects: Effects, moment: Moment) -> None:
         pending = self._store.pending(message.hid, message.place)
         if pending is None or message.number >= pending.opened.chunks:
@@ -434,9 +401,9 @@ class Incoming:
         self._store.keep_chunk(message.hid, message.place, message.number, message.ciphertext)
         held = pending.held | {message.number}
         if len(held) < pending.opened.chunks:
-            wanted = self._wants(message.hid, message.place)
+            wanted = wanted_chunks(self._store, message.hid, message.place)
             # All but the last of those asked for are on their way already.
-            effects.replies += wanted[-1:] if len(wanted) == _CHUNKS_ASKED else []
+            effects.replies += wanted[-1:] if len(wanted) == CHUNKS_ASKED else []
             return
         chunks = self._store.chunks(message.hid, message.place)
         try:
@@ -455,14 +422,6 @@ class Incoming:
                 contents=((message.place, content),),
             )
             self._opened(arrival, {message.place: pending.opened.label}, effects, moment)
-
-    def _chunk_wanted(self, message: ChunkRequest, effects: Effects) -> None:
-        sealed = self._store.sealed(message.hid)
-        portions = () if sealed is None else sealed.portions
-        for portion in portions:
-            if portion.place == message.place and message.number < len(portion.chunks):
-                ciphertext = portion.chunks[message.number]
-                effects.replies.append(ChunkMessage("chunk", message.hid, message.place, message.number, ciphertext))
 
     def _bundle(self, message: BundleMessage, effects: Effects, moment: Moment) -> None:
         version = self._core.bundle.version

@@ -1,7 +1,7 @@
 """What is queued for a reader that a new bundle does not let have it any more: who left, or is cleared for less.
 
 "Leaving stops new traffic" (handling rule H18): what has not gone out yet is new to its reader, so every queued
-delivery is decided once more by the version that has come into force (docs/spec/router.md, "Bundles and keys").
+delivery is decided once more by the version that has come into force (docs/spec/router.md, "Revocation").
 """
 
 from collections.abc import Collection, Iterator
