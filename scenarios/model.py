@@ -35,7 +35,7 @@ TriggerWord = Literal[
 ]  # fmt: skip
 MeasureKind = Literal[
     "on_time_share", "disclosures", "corrections_complete", "decided_in_time", "surplus_share",
-    "forged_accepted", "attempts_noticed", "full_lineage", "lead_minutes",
+    "forged_accepted", "attempts_noticed", "full_lineage", "lead_minutes", "recalls_complete",
 ]  # fmt: skip
 # What an adversary may try; each is carried out over lines that it holds, and never past anybody's checks.
 RedKind = Literal[

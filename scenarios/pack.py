@@ -263,11 +263,13 @@ class _Assembly:
         """Say which ids each kind of measure is about."""
         correcting = tuple(order.order for order in orders if order.do == "correct")
         asking = tuple(order.order for order in orders if order.do == "request")
+        recalling = tuple(order.order for order in orders if order.do == "recall")
         deriving = tuple(order.order for order in orders if order.do in {"forward", "correct", "joint", "answer"})
         return {
             "on_time_share": ("need of the pack", self.ids("needs")),
             "disclosures": ("must-not of the pack", self.ids("must_not")),
             "corrections_complete": ("standing order that corrects", correcting),
+            "recalls_complete": ("standing order that recalls", recalling),
             "decided_in_time": ("standing order that requests", asking),
             "surplus_share": ("fact of the pack", self.ids("facts")),
             "full_lineage": ("standing order that writes a product", deriving),

@@ -29,6 +29,7 @@ _HIGHER_IS_BETTER: Final[frozenset[MeasureKind]] = frozenset(
         "attempts_noticed",
         "full_lineage",
         "lead_minutes",
+        "recalls_complete",
     }  # fmt: skip
 )
 _NO_TIME: Final = Span(least_ms=0, most_ms=0)

@@ -227,6 +227,7 @@ def _figures(
         called_for=corrections_called_for(pack, history),
         red=red,
         lineage=trace_lineage(history, tagging, (each.inject for each in pack.injects), judged.requests),
+        recalls=find_recalls(history),
         end_ms=history.end_ms,
     )
     return Figures(

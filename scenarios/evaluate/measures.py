@@ -12,6 +12,7 @@ from scenarios.evaluate.cells import Cell
 from scenarios.evaluate.consent import ConsentRequest
 from scenarios.evaluate.corrections import Correction
 from scenarios.evaluate.lineage import DerivedProduct
+from scenarios.evaluate.recalls import Recall
 from scenarios.evaluate.red import RedTry
 from scenarios.evaluate.wording import length_text
 from scenarios.model import Measure, Objective
@@ -93,6 +94,7 @@ class Observed:
     called_for: frozenset[str]  # correcting orders whose occasion came
     red: tuple[RedTry, ...] = ()
     lineage: tuple[DerivedProduct, ...] = ()
+    recalls: tuple[Recall, ...] = ()
     end_ms: int
 
 
@@ -147,6 +149,8 @@ def _measure(measure: Measure, observed: Observed) -> MeasureResult:
             value, counted, evidence = _disclosures(measure, observed)
         case "corrections_complete":
             value, counted, evidence = _corrections_complete(measure, observed)
+        case "recalls_complete":
+            value, counted, evidence = _recalls_complete(measure, observed)
         case "decided_in_time":
             value, counted, evidence = _decided_in_time(measure, observed)
         case "surplus_share":
@@ -230,6 +234,28 @@ def _corrections_complete(measure: Measure, observed: Observed) -> _Figure:
         return None, "nobody had anything that was corrected", evidence
     limit = "" if measure.within_ms is None else f" within {length_text(measure.within_ms)}"
     counted = f"{sum(fell_due)} of {len(fell_due)} past recipients corrected{limit}"
+    return sum(fell_due) / len(fell_due), counted, evidence
+
+
+def _recalls_complete(measure: Measure, observed: Observed) -> _Figure:
+    # A person's recall has no standing order; it counts as well.
+    chosen = [each for each in observed.recalls if not measure.of or each.order in measure.of or each.order is None]
+    evidence = [recall.hid for recall in chosen]
+    erased = [
+        _in_time(
+            recall.released_ms,
+            reader.answered_ms if reader.answer == "purged" else None,
+            measure.within_ms,
+            observed.end_ms,
+        )
+        for recall in chosen
+        for reader in recall.recipients
+    ]
+    fell_due = [each for each in erased if each is not None]
+    if not fell_due:
+        return None, "nothing was recalled", evidence
+    limit = "" if measure.within_ms is None else f" within {length_text(measure.within_ms)}"
+    counted = f"{sum(fell_due)} of {len(fell_due)} past recipients have erased it{limit}"
     return sum(fell_due) / len(fell_due), counted, evidence
 
 
