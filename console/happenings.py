@@ -13,7 +13,8 @@ from agencies.store import NodeStore
 from console.spool import CAUSE
 from policy.decide import obligations
 from schemas.label import Label
-from schemas.report import PortionContent
+from schemas.report import Passage, PortionContent
+from schemas.workflow import ReleaseTerms
 
 Happening = dict[str, Any]
 _TOLD: Final = frozenset(
@@ -33,6 +34,8 @@ _TOLD: Final = frozenset(
         "unanswered",
         "answer_due",
         "unarrived",
+        "objection_received",
+        "silence_over",
         "cosign_received",
         "joint_released",
         "joint_reissued",
@@ -186,6 +189,10 @@ def _content(content: Any) -> dict[str, Any]:
 
 def _value(value: Any) -> Any:
     """Return a field as JSON has it; points that two agencies compare say nothing to people, but for their number."""
+    if isinstance(value, ReleaseTerms):
+        return f"{value.hid.hex()} to {value.reader}"
+    if isinstance(value, tuple) and all(isinstance(item, Passage) for item in value):
+        return "".join(item.text for item in value)
     if isinstance(value, tuple):
         return f"{len(value)} blinded points"
     return value.hex() if isinstance(value, bytes) else value

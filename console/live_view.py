@@ -25,7 +25,7 @@ _INJECTS_SHOWN: Final = 6
 _EVENTS_SHOWN: Final = 7
 _TOLD: Final = {
     "report_sent", "rule_denied", "decision_received", "correction_received",
-    "request_lapsed", "answer_received", "hit", "no_hit", "unanswered",
+    "request_lapsed", "answer_received", "hit", "no_hit", "unanswered", "objection_received", "no_objection",
 }  # fmt: skip
 
 
@@ -151,6 +151,10 @@ class _Screen:
                 text, style = f"{sender} answers a question of {who}", "cyan"
             case "hit" | "no_hit":
                 text, style = f"{who} asked {sender} for hits: {sighting.word.replace('_', ' ')}", "cyan"
+            case "objection_received":
+                text, style = f"{sender} objects to what {who} has put to the members", "yellow"
+            case "no_objection":
+                text, style = f"no member objects to what {who} has put to them", "cyan"
             case "unanswered":
                 text, style = f"{sender} has not answered {who} in time", "yellow"
             case _:

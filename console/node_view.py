@@ -11,6 +11,7 @@ from console.screen import plain
 from schemas.label import Label
 
 _HID_CHARS: Final = 12
+_TIMES: Final = frozenset({"answer_by", "by_when", "until", "expires", "object_by", "at"})
 _SHOWN_APART: Final = frozenset({"label", "marking", "obligations", "place", "parents", "grant_ends_ms"})
 
 
@@ -55,6 +56,8 @@ def _line(happening: dict[str, Any]) -> str:
             f"{happening['originator']} says that {happening['messages']} messages more were sent here: NOT ARRIVED"
         ),
         "done": lambda: done_text(happening),
+        "objection_received": lambda: f"{hid} OBJECTED to by {happening['member']}{_because(happening)}",
+        "silence_over": lambda: _silence_over(hid, happening),
         "cosign_received": lambda: f"{hid} {happening['answer'].upper()} by {happening['member']}{_because(happening)}",
         "joint_released": lambda: f"{hid} released in the name of all who signed, to {_named(happening)}",
         "joint_reissued": lambda: _made_again(hid, happening),
@@ -65,6 +68,18 @@ def _line(happening: dict[str, Any]) -> str:
         "misreleased": lambda: f"{hid} held a portion not meant for here, by {happening['rule']}",
     }
     return lines[happening["event"]]()
+
+
+def _silence_over(hid: str, happening: dict[str, Any]) -> str:
+    what = f"'{happening['subject']}' among the members of {happening['mechanism']}"
+    match happening["outcome"]:
+        case "permitted":
+            return f"{hid} NO OBJECTION to {what}"
+        case "opposed":
+            return f"{hid} STOPPED by {', '.join(happening['objectors'])}: {what}"
+        case _:
+            absent = ", ".join(happening["absent"])
+            return f"{hid} NOT AGREED: {what} did not come to {absent} in time, and who was not asked was not silent"
 
 
 def _sent(hid: str, happening: dict[str, Any]) -> str:
@@ -157,10 +172,12 @@ def _show_report(screen: Console, report: dict[str, Any]) -> None:
         place = f"place {portion['place']}  " if "place" in portion else ""
         screen.print(plain(f"{place}{label_text(Label(**portion['label']))}", style="cyan"))
         show_lineage(screen, portion)
-        if "text" not in portion:
+        # A step of a coordination has a text too, and no title.
+        if "title" not in portion:
             for name, value in portion.items():
-                if name not in _SHOWN_APART:
-                    screen.print(plain(f"  {name}: {value}"))
+                if name not in _SHOWN_APART and value not in {None, ""}:
+                    said = clock_text(value) if name in _TIMES else value
+                    screen.print(plain(f"  {name.replace('_', ' ')}: {said}"), soft_wrap=True)
             continue
         for obligation in portion["obligations"]:
             screen.print(plain(f"  {_duty(obligation, report['originator'])}", style="cyan"))
