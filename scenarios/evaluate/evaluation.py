@@ -27,7 +27,7 @@ from scenarios.evaluate.lineage import DerivedProduct, trace_lineage
 from scenarios.evaluate.measures import ObjectiveResult, Observed, SharingFigures, count_sharing, rate_objectives
 from scenarios.evaluate.needs import NeedResult, judge_needs
 from scenarios.evaluate.overdue import OverdueReceipt, list_overdue
-from scenarios.evaluate.overrides import OverrideInvoked, list_overrides
+from scenarios.evaluate.overrides import OverrideInvoked, OverrideTried, list_overrides, list_tried
 from scenarios.evaluate.play import (
     BranchTaken,
     InjectPlayed,
@@ -88,6 +88,7 @@ class Evaluation:
     red: tuple[RedTry, ...]
     lineage: tuple[DerivedProduct, ...]
     overrides: tuple[OverrideInvoked, ...]
+    overrides_tried: tuple[OverrideTried, ...]
     procedures: tuple[SilenceProcedure, ...]
     injects: tuple[InjectPlayed, ...]
     branches: tuple[BranchTaken, ...]
@@ -161,6 +162,7 @@ def evaluate(
         red=red,
         lineage=trace_lineage(history, plain, (each.inject for each in pack.injects), requests),
         overrides=judged.overrides,
+        overrides_tried=list_tried(history),
         procedures=list_procedures(pack, history),
         injects=list_injects(pack, history),
         branches=list_branches(history),

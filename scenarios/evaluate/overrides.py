@@ -51,6 +51,44 @@ class OverrideInvoked:
     judgement: OverrideJudgement
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverrideTried:
+    """An override that a desk meant to make and that its node, or nobody to help, did not let it."""
+
+    agency: str
+    at_ms: int
+    of: str
+    why: str
+
+
+def list_tried(history: History) -> tuple[OverrideTried, ...]:
+    """List the overrides that were not made: by whom, of which report, and what stood against it."""
+    refused = [
+        OverrideTried(
+            agency=moment.source,
+            at_ms=moment.at_ms,
+            of=moment.text("cause"),
+            why=moment.text("reason").removeprefix("not done: "),
+        )
+        for moment in history.of_stage("acted")
+        if moment.text("act") == "override" and moment.at_ms <= history.end_ms
+    ]
+    made = {(moment.source, moment.at_ms) for moment in history.of_stage("overrode")}
+    without_readers = [
+        OverrideTried(
+            agency=moment.source,
+            at_ms=moment.at_ms,
+            of=moment.text("cause"),
+            why="nobody whom it named may be told by it",
+        )
+        for moment in history.of_stage("intended")
+        if moment.text("act") == "override"
+        and moment.at_ms <= history.end_ms
+        and (moment.source, moment.at_ms) not in made
+    ]
+    return tuple(sorted((*refused, *without_readers), key=lambda tried: (tried.at_ms, tried.agency)))
+
+
 def list_overrides(pack: Pack, history: History, tagging: Tagging, knowledge: Knowledge) -> tuple[OverrideInvoked, ...]:
     """List the overrides of a play, in the order in which they were made."""
     releases = {release.hid: release for release in history.releases if release.kind == "override"}

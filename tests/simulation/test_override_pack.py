@@ -72,6 +72,8 @@ def test_h16_the_report_holds_each_override_against_what_was_needed(evaluation: 
     assert (("F3",), ()) == (second.facts, second.needed_by)
     assert "Duty officers for search and rescue, under the regional rescue agreement" == first.title
     assert all(each.told_ms is not None and each.told_ms - each.at_ms < 1_000 for each in evaluation.overrides)
+    (tried,) = evaluation.overrides_tried
+    assert ("mys-pol", "mys-pol may not invoke life-safety.sar") == (tried.agency, tried.why)
     kinds = [finding.kind for finding in evaluation.findings if "life-safety" in finding.headline]
     assert ["right", "too wide"] == kinds
     assert not evaluation.certain.disclosures
