@@ -144,11 +144,16 @@ def _add_questions(add: Add) -> None:
     answer = add(
         "answer", "answer a question by a report file, or an ask for hits by what this agency holds",
         "rb-ifc answer 52d0 tugs.yaml",
+        "rb-asec answer 52d0 --include 3fa9",
         "sgp-pol answer 60ee --holding 'vessel-name Bunga Melati 7' --holding 'plate SGX1234'",
         "sgp-pol answer 60ee --holding-nothing",
     )  # fmt: skip
     answer.add_argument("hid", metavar="HID", help=_HID)
     answer.add_argument("file", metavar="FILE", nargs="?", help="the answer to a question, as 'send' takes it")
+    answer.add_argument(
+        "--include", action="append", default=[], metavar="HID",
+        help="answer by the portions of this message, if its originator lets them go on",
+    )  # fmt: skip
     answer.add_argument(
         "--holding", action="append", default=[], metavar="'KIND VALUE'",
         help="what is compared with an ask for hits; none of it is sent",

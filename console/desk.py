@@ -153,13 +153,14 @@ def _ask(given: argparse.Namespace, _reading: NodeReading, community: Community)
 
 def _answer(given: argparse.Namespace, reading: NodeReading, community: Community) -> Act:
     hid = reading.find(given.hid)
-    ways = sum((given.file is not None, bool(given.holding), given.holding_nothing))
-    if ways != 1:
-        msg = "an answer is one of FILE, --holding and --holding-nothing"
-        raise UsageError(msg, remedy="a question is answered by a file; an ask for hits by what is held")
-    if given.file is None:
+    written = given.file is not None or bool(given.include)
+    if sum((written, bool(given.holding), given.holding_nothing)) != 1:
+        msg = "an answer is FILE or --include or both, or --holding, or --holding-nothing"
+        raise UsageError(msg, remedy="a question is answered by a text; an ask for hits by what is held")
+    if not written:
         return Compare(hid, _identifiers("--holding", given.holding))
-    return Answer(hid, *_file(given.file, reading, community))
+    name, text = ("", "") if given.file is None else _file(given.file, reading, community)
+    return Answer(hid, name, text, tuple(reading.find(included) for included in given.include))
 
 
 def _deconflict(given: argparse.Namespace, _reading: NodeReading, community: Community) -> Act:

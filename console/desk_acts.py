@@ -97,11 +97,12 @@ class Ask(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """Answer a question by a report file, to its asker alone."""
+    """Answer a question, to its asker alone: by a report file (none: no text), and by portions of what is held."""
 
     hid: Hash
     name: str
     text: str
+    include: Annotated[tuple[Hash, ...], Field(max_length=PORTIONS_MAX)]
 
 
 class Compare(NamedTuple):
@@ -167,8 +168,16 @@ _NAMES: Final = {shape: name for name, shape in _SHAPES.items()}
 
 
 def act_name(act: Act) -> str:
-    """Return what an act is called in the record."""
-    return _NAMES[type(act)]
+    """Return what an act is called in the record: the verb by which it was handed over."""
+    match act:
+        case AnswerProduct():
+            return {"signed": "sign", "refused": "refuse", "withdrawn": "withdraw"}[act.word]
+        case Open() | Step():
+            return act.act
+        case Compare():
+            return "answer"
+        case _:
+            return _NAMES[type(act)]
 
 
 def write_act(act: Act) -> bytes:

@@ -37,7 +37,7 @@ def hand_over_and_wait(act: Act, *, part: Path, agency: str, runs: bool, wait_ms
     outcome = asyncio.run(_wait(laid, part=part, agency=agency, wait_ms=wait_ms)) if wait_ms else None
     document: dict[str, Any] = {"act": act_name(act), "file": str(laid), "agency": agency, "outcome": None}
     if outcome is not None:
-        document |= {name: outcome[name] for name in ("outcome", "hids", "left_out")}
+        document |= {name: outcome[name] for name in ("outcome", "hids", "readers", "left_out")}
     if as_json:
         write_json(document)
     else:

@@ -11,6 +11,7 @@ from rich.console import Console
 from agencies.recalls import RecallState, recall_state
 from agencies.store import HeldPortion
 from console.happenings import shown_portion
+from console.inbox import state_of
 from console.node_reading import NodeReading
 from console.node_view import clock_text, show_happening, show_lineage
 from console.outcome_view import label_text
@@ -29,7 +30,7 @@ def read_message(reading: NodeReading, hid: bytes) -> Document:
     if held is None:
         return _sent(reading, hid)
     portions = reading.readable(hid)
-    state = "recalled" if held.recalled else "held" if portions else "ended"
+    state = state_of(reading, hid)
     product = reading.store.joint.held(hid)
     came = [entry for entry in reading.store.journal.entries(stages=("verified",)) if entry.fields["hid"] == hid.hex()]
     return {

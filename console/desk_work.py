@@ -213,12 +213,8 @@ class DeskWork:
 
     async def _propose(self, act: Propose, cause: str, carried: Carried) -> None:
         written = self._read(act.name, act.text)
-        portions, quotes = list(written.portions), []
-        for hid in act.include:
-            quoted = await self._quoted(hid, 0)
-            portions += quoted.portions
-            quotes += quoted.quotes
-        draft = Draft(portions=tuple(portions), to=act.to or written.to, why=_why(act, cause), quotes=tuple(quotes))
+        portions, quotes = await self._with_quoted(written.portions, act.include)
+        draft = Draft(portions=portions, to=act.to or written.to, why=_why(act, cause), quotes=quotes)
         await self._once(cause, carried, lambda: self._node.joint.show(draft, act.cosigners, act.needed))
 
     async def _answer_product(self, act: AnswerProduct, why: Why) -> Released:
@@ -231,6 +227,17 @@ class DeskWork:
                 return await self._node.joint.withdraw(act.hid, why)
             case _:
                 assert_never(act.word)
+
+    async def _with_quoted(
+        self, own: Iterable[Portion], include: Iterable[bytes]
+    ) -> tuple[tuple[Portion, ...], tuple[Quote, ...]]:
+        """Put the portions of messages that are held beside what was written here."""
+        portions, quotes = [*own], []
+        for hid in include:
+            quoted = await self._quoted(hid, 0)
+            portions += quoted.portions
+            quotes += quoted.quotes
+        return tuple(portions), tuple(quotes)
 
     async def _quoted(self, hid: bytes, bits: int) -> "_Quoted":
         """Take over the portions of a message that is held, each with the label of its originator and its parent."""
@@ -260,10 +267,10 @@ class DeskWork:
 
     async def _answer(self, act: Answer, why: Why) -> Released:
         asked = await self._question(act.hid)
-        written = self._read(act.name, act.text)
-        return await self._node.release(
-            Draft(portions=written.portions, to=(asked.partner,), why=why, ref=act.hid, kind="answer")
-        )
+        own = self._read(act.name, act.text).portions if act.text else ()
+        portions, quotes = await self._with_quoted(own, act.include)
+        draft = Draft(portions=portions, to=(asked.partner,), why=why, quotes=quotes, ref=act.hid, kind="answer")
+        return await self._node.release(draft)
 
     async def _compare(self, act: Compare, why: Why) -> Released:
         asked = await self._question(act.hid)

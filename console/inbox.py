@@ -11,7 +11,7 @@ from console.sent_log import sent_messages
 from console.spool import read_set_aside, read_waiting
 from scenarios.deployment import OUTGOING
 from schemas.report import PortionContent
-from schemas.workflow import RequestContent
+from schemas.workflow import DecisionContent, RequestContent
 
 _HELD_SHOWN: Final = 20  # what came last; all of it is listed on demand
 _NOT_LISTED: Final = frozenset({"receipt", "cosign", "recall"})  # the node itself deals with these
@@ -45,14 +45,17 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """A message of the inbox; ``at_ms`` is when it came, Unix ms. Nothing of a recalled one is told but that."""
+    """A message of the inbox; ``at_ms`` is when it came, Unix ms.
+
+    ``state`` is ``held``, ``recalled``, or ``ended`` where it came by a grant that is over; then there is no title.
+    """
 
     hid: str
     kind: str
     originator: str
     at_ms: int
     title: str
-    recalled: bool
+    state: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,10 +103,21 @@ def title_of(reading: NodeReading, hid: bytes) -> str:
     for item in reading.readable(hid):
         if isinstance(item.content, PortionContent):
             return item.content.title
+        if isinstance(item.content, DecisionContent):
+            return f"{item.content.outcome}, for {item.content.reader}"
         subject = getattr(item.content, "subject", "")
         if subject:
             return str(subject)
     return ""
+
+
+def state_of(reading: NodeReading, hid: bytes) -> str:
+    """Return whether a message of the inbox may be read: ``held``, or why not: ``recalled``, ``ended``."""
+    held = reading.store.held(hid)
+    if held is None or held.recalled:
+        return "recalled"
+    # A portion whose chunks are still coming is no portion that was erased.
+    return "held" if reading.readable(hid) or reading.store.portions(hid) else "ended"
 
 
 def _held(reading: NodeReading) -> Iterator[Held]:
@@ -118,7 +132,7 @@ def _held(reading: NodeReading) -> Iterator[Held]:
             originator=held.originator,
             at_ms=came.get(hid.hex(), 0),
             title=title_of(reading, hid),
-            recalled=held.recalled,
+            state=state_of(reading, hid),
         )
 
 

@@ -42,7 +42,7 @@ def show_inbox(screen: Console, inbox: Inbox) -> None:
         line(f"{originator} says that {messages} messages more were sent here: NOT ARRIVED", "red")
     line("held", "bold")
     for held in inbox.held:
-        line(f"  {_held(held)}", "dim" if held.recalled else "")
+        line(f"  {_held(held)}", "" if held.state == "held" else "dim")
     if not inbox.held:
         line("  nothing", "dim")
     if inbox.left_out:
@@ -70,5 +70,6 @@ def _command(item: Item) -> str:
 
 
 def _held(held: Held) -> str:
-    title = "recalled" if held.recalled else held.title or "nothing of it may be read"
-    return f"{held.hid[:_HID_CHARS]}  {clock_text(held.at_ms)}  {held.kind} from {held.originator}  {title}"
+    title = {"recalled": "RECALLED", "ended": "its grant is over"}.get(held.state, held.title)
+    head = f"{held.hid[:_HID_CHARS]}  {clock_text(held.at_ms)}  {held.kind} from {held.originator}"
+    return f"{head}  {title}".rstrip()

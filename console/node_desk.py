@@ -195,15 +195,15 @@ class NodeDesk:
             # A report's own words can be in what is wrong with its file, and auditors read the record.
             outcome = f"not done: {error}" if isinstance(error, SealError) else "not done: its file is refused"
         hids, left_out = carried.hids, carried.left_out
-        await self._node.note("handed", act=name, cause=cause, outcome=outcome, hids=hids, left_out=left_out)
+        said: dict[str, Any] = {"hids": hids, "readers": sorted(carried.audience), "left_out": left_out}
+        await self._node.note("handed", act=name, cause=cause, outcome=outcome, **said)
         if refused is not None:
             self._say_not_sent(f"{name} in {set_aside(path)}", refused)
             return
         await asyncio.to_thread(path.unlink, missing_ok=True)
         if left_out and not hids:
             self.anything_refused = True
-        said = {"act": name, "hids": hids, "readers": sorted(carried.audience), "left_out": left_out}
-        self._show({"event": "done", "at_ms": self._clock.now_ms(), **said})
+        self._show({"event": "done", "at_ms": self._clock.now_ms(), "act": name, **said})
 
     def _is_on_record(self, cause: str) -> bool:
         return cause in self._happenings.causes

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from agencies.journal import Entry
 from agencies.store import NodeStore
+from agencies.tails import still_unarrived
 from console.beside import open_beside
 from console.node_view import clock_text
 from console.screen import plain
@@ -135,18 +136,27 @@ def sent_messages(entries: Iterable[Entry]) -> list[SentMessage]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentLog:
-    """What a node has sent, and how many reports are handed over and not yet sent."""
+    """What a node has sent, and how many files are handed over and not yet carried out.
+
+    ``unarrived`` is how many messages of an originator have not come that it says it has sent here.
+    """
 
     agency: str
     messages: list[SentMessage]
     handed_over: int
+    unarrived: dict[str, int] = field(default_factory=dict)
 
     def as_document(self) -> dict[str, Any]:
         """Return it for machines."""
         messages = [
             asdict(item) | {"readers": [asdict(reader) for reader in _in_order(item)]} for item in self.messages
         ]
-        return {"agency": self.agency, "handed_over": self.handed_over, "messages": messages}
+        return {
+            "agency": self.agency,
+            "handed_over": self.handed_over,
+            "messages": messages,
+            "unarrived": self.unarrived,
+        }
 
 
 def read_sent_log(folder: Path, agency: str, *, wanted: str) -> SentLog:
@@ -172,12 +182,14 @@ def read_sent_log(folder: Path, agency: str, *, wanted: str) -> SentLog:
     )
     try:
         messages = sent_messages(store.journal.entries())
+        unarrived = still_unarrived(store)
     finally:
         store.close()
     return SentLog(
         agency=agency,
         messages=[item for item in messages if item.hid.startswith(wanted)],
         handed_over=len(read_waiting(part / OUTGOING)),
+        unarrived=unarrived,
     )
 
 
@@ -203,6 +215,8 @@ def show_sent_log(screen: Console, found: SentLog) -> None:
             screen.print(plain(line, style="red" if alarm else "green"))
     if not found.messages:
         screen.print(plain(f"The node of {found.agency} has sent no such message."))
+    for originator, count in found.unarrived.items():
+        screen.print(plain(f"{originator} says that {count} messages more were sent here: NOT ARRIVED", style="red"))
     if found.handed_over:
         screen.print(plain(f"{found.handed_over} handed over and not yet sent"))
 

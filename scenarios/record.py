@@ -55,8 +55,8 @@ Stages of a node
     opened            hid          (the desk has read it)
     acknowledged      hid
     acted             act, order, reason, cause   (an act that sends nothing: hold, note)
-    handed            act, cause, outcome ("done", or why it was not), hids, left_out   (what became of an act that a
-                      person handed to the node of a deployed region)
+    handed            act, cause, outcome ("done", or why it was not), hids, readers, left_out   (what became of an
+                      act that a person handed to the node of a deployed region)
     requested         hid, originator, subject, reader, answer_by_ms
     request_opened    hid, reader, subject
     decision          hid, reader, outcome, reason, conditions, subject, expires_ms, copy   (by this node; expires_ms

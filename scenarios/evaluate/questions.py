@@ -4,8 +4,8 @@ Only the records of who asked are used: an asker knows when it asked, what came 
 for deconfliction, tasks and offers count alike. A median is of the first answers, a decline being one.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from statistics import median
 
 from scenarios.evaluate.history import History, Moment
@@ -21,6 +21,8 @@ class Question:
         answered_ms: When the first answer came, or None.
         late: Whether that was after it was asked for.
         answer: The message that brought the last answer, or None.
+        asked_for: The agency whose question this body asked in its own name; the asked did not learn whose it was.
+        asked_on: Whom the partner asked in turn, in its own name, because of this question.
     """
 
     hid: str
@@ -34,6 +36,8 @@ class Question:
     answered_ms: int | None
     late: bool
     answer: str | None
+    asked_for: str | None = None
+    asked_on: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +66,13 @@ def list_questions(history: History, *, start_ms: int) -> tuple[Question, ...]:
     for moment in history.of_stage("answered"):
         if moment.fields.get("mine") and moment.at_ms <= history.end_ms:
             answers.setdefault(_key(moment), []).append(moment)
-    return tuple(
+    questions = tuple(
         _follow(asked, answers.get(_key(asked), []), start_ms=start_ms, end_ms=history.end_ms)
         for asked in history.of_stage("asked")
         if asked.at_ms <= history.end_ms
+    )
+    return _with_bodies(
+        questions, {release.hid: release.cause for release in history.releases if release.kind == "rfi"}
     )
 
 
@@ -99,6 +106,25 @@ def _follow(asked: Moment, answers: list[Moment], *, start_ms: int, end_ms: int)
         answered_ms=first_ms,
         late=first_ms is not None and answer_by_ms is not None and first_ms > answer_by_ms,
         answer=answers[-1].text("by") if answers else None,
+    )
+
+
+def _with_bodies(questions: tuple[Question, ...], causes: Mapping[str, str | None]) -> tuple[Question, ...]:
+    """Note which questions a body asked in its own name because it was asked itself, and for whom."""
+    of_body = {(question.hid, question.partner): question.asker for question in questions if question.exchange == "rfi"}
+    asked_for = {question: of_body.get((causes.get(question.hid) or "", question.asker)) for question in questions}
+    return tuple(
+        replace(
+            question,
+            asked_for=asked_for[question],
+            asked_on=tuple(
+                other.partner
+                for other in questions
+                if asked_for[other] is not None
+                and (causes.get(other.hid), other.asker) == (question.hid, question.partner)
+            ),
+        )
+        for question in questions
     )
 
 

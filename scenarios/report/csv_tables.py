@@ -225,10 +225,10 @@ def _overdue(evaluation: Evaluation) -> CsvTable:
 
 def _questions(evaluation: Evaluation) -> CsvTable:
     heads = ("hid", "exchange", "asker", "partner", "subject", "asked_ms", "answer_by_ms", "state", "answered_ms",
-             "late", "answer")  # fmt: skip
+             "late", "answer", "asked_for", "asked_on")  # fmt: skip
     rows = tuple(
         (each.hid, each.exchange, each.asker, each.partner, each.subject, each.asked_ms, each.answer_by_ms, each.state,
-         each.answered_ms, str(each.late), each.answer)
+         each.answered_ms, str(each.late), each.answer, each.asked_for, each.asked_on)
         for each in evaluation.questions
     )  # fmt: skip
     return CsvTable(name="questions", heads=heads, rows=rows)

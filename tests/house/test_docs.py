@@ -2,12 +2,13 @@
 
 import re
 import subprocess
-import sys
 import tomllib
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+from tests.samples.command_line import at_once
 
 ROOT = Path(__file__).parents[2]
 ROOMS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
@@ -89,10 +90,8 @@ def commands() -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
 @cache
 def help_of(words: tuple[str, ...]) -> tuple[int, str]:
     """Ask for help after these words, which may be a command, a command of a command, or hold a file's name."""
-    code = "import sys; from console.cli import main; sys.exit(main())"
-    run = subprocess.run(
-        [sys.executable, "-c", code, *words, "--help"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    # In this process: there are a hundred of them, and each would import everything anew.
+    run = at_once(*words, "--help")
     return run.returncode, run.stdout
 
 
