@@ -7,6 +7,7 @@ side by side (docs/spec/need-to-know.md, "Non-interference").
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from policy.decide import decide
 from policy.difference import PastPortion
@@ -21,6 +22,8 @@ from scenarios.past_reports import past_portions
 from scenarios.placeholder_community import placeholder_bundle
 from scenarios.record import Event, read_record
 from schemas.errors import ExerciseError, InputError
+
+_SECRET_KINDS: Final = ("report", "rfi", "answer")  # what bears labels of its author's own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +191,7 @@ def _find(pack: Pack, secret: Secret, events: Sequence[Event]) -> Candidate:
         found = [item for item in _reports(pack, events) if item.secret == secret]
     else:
         caused = {event.fields["hid"] for event in _released(events) if event.fields["cause"] == secret.inject}
-        own = [portion for portion in past_portions(events) if portion.hid in caused]
+        own = [portion for portion in past_portions(events, kinds=_SECRET_KINDS) if portion.hid in caused]
         holders = {agency for item in pack.injects if item.inject == secret.inject for agency in item.to}
         found = [_candidate(pack, secret, own, events, holders=holders)] if own else []
     if not found:
@@ -205,7 +208,7 @@ def _reports(pack: Pack, events: Sequence[Event]) -> list[Candidate]:
     """Return the reports of a play by the orders that sent them, each with its uncleared."""
     orders = {event.fields["hid"]: event.fields["order"] for event in _released(events)}
     by_order: dict[str, list[PastPortion]] = {}
-    for portion in past_portions(events):
+    for portion in past_portions(events, kinds=_SECRET_KINDS):
         by_order.setdefault(orders.get(portion.hid, ""), []).append(portion)
     return [_candidate(pack, Secret(order=order), own, events) for order, own in by_order.items() if order]
 
@@ -230,5 +233,7 @@ def _candidate(
         return verdict.permit
 
     untold = tuple(item.agency for item in pack.participants if item.agency not in told)
-    uncleared = tuple(name for name in untold if not any(may_have(name, portion) for portion in own))
+    # An adversary of the pack holds lines and keys of others, and what it sees by them is no fault of the machinery.
+    red = {act.who for act in pack.red}
+    uncleared = tuple(name for name in untold if name not in red and not any(may_have(name, item) for item in own))
     return Candidate(secret=secret, originator=own[0].originator, untold=untold, uncleared=uncleared)

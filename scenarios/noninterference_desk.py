@@ -23,7 +23,10 @@ from scenarios.clock import Due, ExerciseClock
 from scenarios.desk import Desk
 from scenarios.engine import Chances
 from scenarios.model import Pack
+from schemas.codec import unpack
+from schemas.envelope import Header
 from schemas.errors import SealError
+from schemas.limits import ENVELOPE_BYTES_MAX, HEADER_BYTES_MAX
 from schemas.report import Portion
 
 
@@ -92,7 +95,7 @@ def orders_touching(pack: Pack, orders: Collection[str]) -> frozenset[str]:
         touching |= {
             item.order
             for item in pack.orders
-            if not sent.isdisjoint({item.corrects, item.recalls, item.grants, item.withdraws})
+            if not sent.isdisjoint({item.corrects, item.recalls, item.grants, item.withdraws, item.releases})
         }
     return frozenset(touching)
 
@@ -241,10 +244,9 @@ class ConcealingDesk(Desk):
         return begins or caused or order in concealment.touching
 
     def _put_out(self, hid: bytes, wraps_hash: bytes, envelope: bytes, readers: list[ReaderDue], **kept: Any) -> int:
-        # Receipts follow by themselves from what came, and go to whoever sent that.
-        secret = kept["kind"] != "receipt" and (
-            self._minds.in_secret or kept["subject"].hex() in self._concealment.hidden
-        )
+        # Receipts follow by themselves from what came, and go to whoever sent that. What refers to a secret is one.
+        about = {kept["subject"].hex(), _ref_of(envelope)}
+        secret = kept["kind"] != "receipt" and (self._minds.in_secret or bool(about & self._concealment.hidden))
         if secret:
             told = tuple(sorted(self._concealment.observers & {due.reader for due in readers}))
             if told:
@@ -253,3 +255,10 @@ class ConcealingDesk(Desk):
                 raise SealError(msg, remedy="")
             self._concealment.hidden.add(hid.hex())
         return self._keep_release(hid, wraps_hash, envelope, readers, **kept)
+
+
+def _ref_of(envelope: bytes) -> str:
+    """Return the id of the message that an envelope of ours refers to, in hex; empty if it refers to none."""
+    header: bytes = unpack(envelope, bytes_max=ENVELOPE_BYTES_MAX)[0]
+    ref: bytes | None = Header(*unpack(header, bytes_max=HEADER_BYTES_MAX)).ref
+    return "" if ref is None else ref.hex()

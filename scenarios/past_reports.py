@@ -4,7 +4,7 @@ The authors' own records are read and not the router's: they alone know whom an 
 portions that nobody got.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from policy.difference import PastPortion
@@ -13,11 +13,12 @@ from schemas.codec import read_shape
 from schemas.label import Label
 
 
-def past_portions(events: Iterable[Event]) -> tuple[PastPortion, ...]:
+def past_portions(events: Iterable[Event], *, kinds: Collection[str] = ("report",)) -> tuple[PastPortion, ...]:
     """Return the portions of all reports that the router took, in the order of their release.
 
     Args:
         events: Of the whole record, in order; what was released to further readers later comes as a portion more.
+        kinds: Of message that count as reports.
     """
     events = tuple(events)
     accepted = {event.fields["hid"] for event in events if event.stage == "accepted"}
@@ -26,7 +27,7 @@ def past_portions(events: Iterable[Event]) -> tuple[PastPortion, ...]:
     for event in events:
         if event.stage == "intended":
             meant[event.source] = frozenset(event.fields["to"])
-        elif event.stage == "released" and event.fields["kind"] == "report" and event.fields["hid"] in accepted:
+        elif event.stage == "released" and event.fields["kind"] in kinds and event.fields["hid"] in accepted:
             found += _portions(event, meant.get(event.source, frozenset()))
     return tuple(found)
 

@@ -41,8 +41,12 @@ def fault(kind: str, **fields: Any) -> dict[str, Any]:
 
 
 def test_a_broker_that_is_put_back_loses_nothing_unnoticed() -> None:
-    """The old copy has no queue that it lies in: the log's witnesses say so, and its author waits for the receipt."""
-    seen = play(AWAY, fault("old_snapshot", holder=BROKER)).sometimes
+    """The old copy has no queue that it lies in: its author waits for the receipt, and the log's witnesses say so.
+
+    They have been shown the log by then: a heartbeat has passed since.
+    """
+    away = AWAY | {"lasts_ms": 34_000}
+    seen = play(away, fault("old_snapshot", holder=BROKER, lasts_ms=32_000), span_ms=60_000).sometimes
 
     assert 1 == seen["put back the broker"]
     assert 1 <= seen["forgotten by the broker"]
