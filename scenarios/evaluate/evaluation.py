@@ -133,7 +133,13 @@ def evaluate(
     corrections, requests = find_corrections(history), find_requests(history, start_ms=pack.start_ms)
     plain = tagging_of(pack)
     overrides = list_overrides(pack, history, plain, learn(pack, history, plain))
-    judged = _Judged(communities=communities, corrections=corrections, requests=requests, overrides=overrides)
+    judged = _Judged(
+        communities=communities,
+        corrections=corrections,
+        requests=requests,
+        overrides=overrides,
+        procedures=list_procedures(pack, history),
+    )
     reconciliation = reconcile(pack, history)
     red = list_red(pack, history, reconciliation)
     certain = _figures(pack, history, tagging_of(pack), judged, red)
@@ -163,7 +169,7 @@ def evaluate(
         lineage=trace_lineage(history, plain, (each.inject for each in pack.injects), requests),
         overrides=judged.overrides,
         overrides_tried=list_tried(history),
-        procedures=list_procedures(pack, history),
+        procedures=judged.procedures,
         injects=list_injects(pack, history),
         branches=list_branches(history),
         changes=list_changes(pack, history, events, communities),
@@ -186,6 +192,7 @@ class _Judged:
     corrections: tuple[Correction, ...]
     requests: tuple[ConsentRequest, ...]
     overrides: tuple[OverrideInvoked, ...]
+    procedures: tuple[SilenceProcedure, ...]
 
 
 def _findings(
@@ -201,6 +208,7 @@ def _findings(
         requests=judged.requests,
         reconciliation=reconciliation,
         overrides=judged.overrides,
+        procedures=judged.procedures,
         red=red,
     )
     return find_findings(pack, names_of(pack), outcomes)

@@ -14,6 +14,7 @@ from scenarios.evaluate.overrides import OverrideInvoked
 from scenarios.evaluate.policy_cells import PolicyCell
 from scenarios.evaluate.reconcile import Reconciliation
 from scenarios.evaluate.red import RedTry
+from scenarios.evaluate.silence import SilenceProcedure
 
 FindingKind = Literal["right", "too wide", "too narrow", "too late", "record"]
 # Strengths stand before areas for improvement, as in the AAR/IP template HSEEP-IP01.
@@ -50,4 +51,5 @@ class Outcomes:
     requests: tuple[ConsentRequest, ...]
     reconciliation: Reconciliation
     overrides: tuple[OverrideInvoked, ...] = ()
+    procedures: tuple[SilenceProcedure, ...] = ()
     red: tuple[RedTry, ...] = ()

@@ -16,6 +16,7 @@ from scenarios.evaluate.finding import FINDING_KINDS, Finding, Outcomes
 from scenarios.evaluate.findings_of_needs import find_in_needs
 from scenarios.evaluate.findings_of_overrides import find_in_overrides
 from scenarios.evaluate.findings_of_red import find_of_red
+from scenarios.evaluate.findings_of_silence import find_in_procedures
 from scenarios.evaluate.findings_of_strengths import find_strengths
 from scenarios.evaluate.measures import SharingFigures
 from scenarios.evaluate.policy_cells import PolicyCell
@@ -34,6 +35,7 @@ def find_findings(pack: Pack, names: Names, outcomes: Outcomes) -> tuple[Finding
         *_corrections(names, outcomes.corrections),
         *_requests(names, outcomes.requests),
         *find_in_overrides(names, outcomes.overrides),
+        *find_in_procedures(names, outcomes.procedures),
         *find_of_red(names, outcomes.red),
         *_record(outcomes.reconciliation, frozenset(hid for each in outcomes.red for hid in each.hids)),
         *find_strengths(pack, names, outcomes),

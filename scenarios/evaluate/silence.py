@@ -61,6 +61,11 @@ class SilenceProcedure:
         return None if self.over_ms is None else self.over_ms - self.opened_ms
 
     @property
+    def members_asked(self) -> tuple[str, ...]:
+        """Whose silence was asked for."""
+        return tuple(heard.member for heard in self.members)
+
+    @property
     def objectors(self) -> tuple[str, ...]:
         """Who objected."""
         return tuple(heard.member for heard in self.members if heard.answer == "objected")

@@ -43,8 +43,8 @@ GROUPS = ("@east", "@west")
 TOPICS = ("cyber", "cyber.ransomware", "cyber.scam", "cyberx", "toc.piracy")
 NOW = 1_000
 CAVEATS = (
-    "LEAD-ONLY:fiu", "NAMED:mys-cert", "NAMED:sgp-mar", "NATONLY", "NO-PARTNERS", "NOBODY", "ORCON", "PAP:AMBER",
-    "PAP:RED", "PERSONAL", "PROPIN", "RESIDENCY:MYS",
+    "LEAD-ONLY:fiu", "MEMBERS-FIRST:msp", "NAMED:mys-cert", "NAMED:sgp-mar", "NATONLY", "NO-PARTNERS", "NOBODY",
+    "ORCON", "PAP:AMBER", "PAP:RED", "PERSONAL", "PROPIN", "RESIDENCY:MYS",
 )  # fmt: skip
 SUBJECTS = (*IDS[:7], *STATES, *GROUPS)
 VALUES: dict[str, tuple[str, ...]] = {
@@ -334,6 +334,7 @@ UNKNOWN = (
     {"level": "EX-COSMIC"}, {"compartments": ("gamma",)}, {"mechanisms": ("five-eyes",)}, {"rel": ("@nato",)},
     {"rel": ("FRA",)}, {"rel": ("fra-cert",)}, {"exclude": ("@nato",)}, {"exclude": ("fra-cert",)},
     {"caveats": ("EYES-ONLY",)}, {"caveats": ("NAMED:fra-cert",)}, {"caveats": ("RESIDENCY:FRA",)},
+    {"caveats": ("MEMBERS-FIRST:five-eyes",)},
     {"caveats": ("PAP:BLUE",)}, {"caveats": ("ORCON:now",)}, {"caveats": ("LEAD-ONLY",)}, {"caveats": ("LEAD-ONLY:",)},
     {"tlp": "WHITE"}, {"precedence": "SOON"}, {"topic": "Cyber"}, {"rel": ("SGP", "MYS")}, {"not_before": -1},
     {"not_before": 1.0}, {"not_before": True},
