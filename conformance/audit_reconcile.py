@@ -64,6 +64,7 @@ class _Logged:
     acked_ms: dict[_Pair, int] = field(default_factory=dict)  # when it was first acked
     opposed: dict[str, list[tuple[int, str]]] = field(default_factory=dict)  # objections, by proposal
     let_go: list[_LetGo] = field(default_factory=list)
+    overridden: dict[str, tuple[str, Opening]] = field(default_factory=dict)  # by the override: whose report it is of
     last_dseq: dict[str, int] = field(default_factory=dict)
 
 
@@ -120,6 +121,7 @@ def reconcile(openings: list[Opening], journals: Journals, *, router: str) -> Re
         _rejections(logged, told, router),
         _contradictions(told, router),
         _silences(logged, router),
+        _overrides(logged, router),
     ):
         findings += found
     outstanding = sum(pair not in logged.delivered and pair not in logged.cancelled for pair in logged.decided)
@@ -150,7 +152,9 @@ def _take_leaf(opening: Opening, statement: tuple[Any, ...], logged: _Logged, ro
             logged.cancelled.add((hid.hex(), reader))
         case ("refused", _, bytes(hid), _, str(code), *_):
             logged.refused.add((hid.hex(), code))
-        case ("released" | "refused" | "recalled" | "overridden" | "revoked" | "bundle", *_):
+        case ("overridden", _, bytes(), originator, bytes(by), *_):
+            logged.overridden[by.hex()] = (originator, opening)
+        case ("released" | "refused" | "recalled" | "revoked" | "bundle", *_):
             pass
         case _:
             yield _at_leaf(opening, "unreadable", router, "a statement of no kind that is known here")
@@ -270,6 +274,18 @@ def _deliveries(logged: _Logged, router: str) -> Iterator[Finding]:
         decisions = logged.decisions[hid, reader]
         for opening in openings[decisions:]:
             text = f"delivers {hid[:16]} to {reader} where {decisions} leaves decide that it may have it"
+            yield _at_leaf(opening, "forged", router, text)
+
+
+def _overrides(logged: _Logged, router: str) -> Iterator[Finding]:
+    """Whatever was told past an originator's consent has a leaf for that originator, who was given it as well."""
+    for hid, (_, kind, opening) in logged.admitted.items():
+        if kind == "override" and hid not in logged.overridden:
+            text = f"admits the override {hid[:16]}, and no leaf says of whose report"
+            yield _at_leaf(opening, "dropped", router, text)
+    for hid, (originator, opening) in logged.overridden.items():
+        if (hid, originator) not in logged.decided:
+            text = f"tells of the override {hid[:16]}, and no leaf decides that {originator} is told of it"
             yield _at_leaf(opening, "forged", router, text)
 
 

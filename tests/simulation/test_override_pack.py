@@ -1,5 +1,6 @@
 """A pack with life-safety overrides (H16) in virtual time: one needed, one not needed, one that may not be."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,12 @@ import pytest
 from policy.community import Community
 from scenarios.enrolment import enrol
 from scenarios.evaluate.evaluation import Evaluation, evaluate
-from scenarios.model import Pack
+from scenarios.model import Outage, Pack
 from scenarios.pack import load_pack_with_places
 from scenarios.record import Event, read_record
 from scenarios.rehearsal import rehearse
 from scenarios.report.page import write_aar
+from schemas.report import Passage
 from sealing.entropy import SystemEntropy
 
 PACK = Path(__file__).parent.parent / "packs" / "adrift.yaml"
@@ -78,6 +80,33 @@ def test_h16_the_report_holds_each_override_against_what_was_needed(evaluation: 
     assert ["right", "too wide"] == kinds
     assert not evaluation.certain.disclosures
     assert not evaluation.reconciliation.unexplained
+
+
+def test_h16_an_override_that_gives_a_source_away_is_abused_and_one_unheard_of_is_said_so(
+    pack: Pack, tmp_path: Path
+) -> None:
+    """The same night, with the informer in the line, and the originator's link down until after ENDEX."""
+    source = next(passage for passage, fact in pack.passage_facts.items() if fact == "F2")
+    line = (Passage(source, "An informer is aboard."),)
+    orders = tuple(
+        replace(order, override=replace(order.override, line=line))
+        if order.order == "S3" and order.override is not None
+        else order
+        for order in pack.orders
+    )
+    outage = Outage(begin_ms=10 * 60_000, lasts_ms=4 * 3_600_000, every_ms=None)
+    cut = replace(pack.links[0], link="cut", outages=(outage,))
+    participants = tuple(replace(each, link="cut") if each.agency == "tha-mar" else each for each in pack.participants)
+    bent = replace(pack, orders=orders, links=(*pack.links, cut), participants=participants)
+    rehearse(bent, folder=tmp_path)
+    record = read_record(tmp_path / "record")
+    evaluation = evaluate(bent, record, Community.compile(enrol(bent, entropy=SystemEntropy()).bundle))
+
+    (abused,) = evaluation.overrides
+    assert ("abused", (("F2", "idn-sar"),), None) == (abused.judgement, abused.given_away, abused.told_ms)
+    headlines = [finding.headline for finding in evaluation.findings]
+    assert any("abused life-safety.sar: it gave away F2" in headline for headline in headlines)
+    assert any("was not told by ENDEX that its report was overridden" in headline for headline in headlines)
 
 
 def test_the_page_tells_of_both(pack: Pack, record: tuple[Event, ...], evaluation: Evaluation, tmp_path: Path) -> None:

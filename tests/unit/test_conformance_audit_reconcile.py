@@ -140,3 +140,21 @@ def test_h17_the_log_alone_shows_whether_silence_was_consent(statements: tuple[t
 
     assert [bool(why)] * len(told) == [why in text for text in told]
     assert len(told) == bool(why)
+
+
+def test_h16_an_override_stands_in_the_log_with_its_originator() -> None:
+    """A router that lets position and danger go and tells the originator nothing is found out by its own log."""
+    of = bytes(32)
+    admitted = ("admitted", 1, HID, "sgp-cert", "override", of, bytes(32))
+    overridden = ("overridden", 1, of, "idn-cert", HID, "sgp-cert", "life-safety.health", ("idn-cert", "mys-cert"))
+    told = ("decided", 1, HID, "idn-cert", "sgp-cert", 1)
+
+    def found_in(*statements: tuple[Any, ...], **audience: int) -> set[tuple[str, str]]:
+        released = entry("sgp-cert", "released", hid=HID.hex(), audience={"mys-cert": 1, **audience})
+        author = (released, entry("sgp-cert", "accepted", hid=HID.hex()), _receipt())
+        return found(leaves(*statements), author=author, **{"idn-cert": ()})
+
+    both = {"idn-cert": 1}
+    assert set() == found_in(admitted, overridden, DECIDED, told, DELIVERED, **both)
+    assert {("dropped", "rt-region")} == found_in(admitted, DECIDED, told, DELIVERED, **both)
+    assert {("forged", "rt-region")} == found_in(admitted, overridden, DECIDED, DELIVERED)
