@@ -139,6 +139,13 @@ class ConsentTable:
             if item.grant.expires <= now_ms and item.grant.bits & ~covered
         ]
 
+    def over_bits(self, hid: bytes, *, originator: str, reader: str, now_ms: int) -> int:
+        """Return the portions of a message that a reader may hold no longer, as bits; its node may yet have to look."""
+        bits = 0
+        for known in self.over(hid, originator=originator, reader=reader, now_ms=now_ms):
+            bits |= known.grant.bits
+        return bits
+
     def earliest_end(self) -> int | None:
         """Return when the next open request lapses or the next grant ends, Unix ms; None if nothing is open."""
         answer_by = self._sql.execute("SELECT min(answer_by) FROM request WHERE state = 'open'").fetchone()[0]

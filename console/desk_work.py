@@ -242,9 +242,15 @@ class DeskWork:
     async def _quoted(self, hid: bytes, bits: int) -> "_Quoted":
         """Take over the portions of a message that is held, each with the label of its originator and its parent."""
         held = await self._held(hid)
-        found = _Quoted()
+        found, now_ms = _Quoted(), self._clock.now_ms()
+        over = await self._on_disk(
+            lambda: self._node.store.consent.over_bits(
+                hid, originator=held.originator, reader=self._node.agency, now_ms=now_ms
+            )
+        )
+        wanted = (bits or ~0) & ~over
         for item in await self._node.portions(hid):
-            if isinstance(item.content, PortionContent) and (not bits or bits >> item.place & 1):
+            if isinstance(item.content, PortionContent) and wanted >> item.place & 1:
                 content = item.content._replace(derived_from=(Parent(hid, item.commitment),))
                 found.portions.append(Portion(item.label, content))
                 found.quotes.append(

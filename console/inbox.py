@@ -116,8 +116,8 @@ def state_of(reading: NodeReading, hid: bytes) -> str:
     held = reading.store.held(hid)
     if held is None or held.recalled:
         return "recalled"
-    # A portion whose chunks are still coming is no portion that was erased.
-    return "held" if reading.readable(hid) or reading.store.portions(hid) else "ended"
+    # A portion whose chunks are still coming is not one that was erased.
+    return "held" if reading.held_now(hid) else "ended"
 
 
 def _held(reading: NodeReading) -> Iterator[Held]:

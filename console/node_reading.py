@@ -76,16 +76,17 @@ class NodeReading:
         sent = (found for stage in _SENT_STAGES for found in self.store.journal.field(stage, "hid"))
         return {hid.hex() for hid in self.store.message_ids()} | {hid for hid in sent if isinstance(hid, str)}
 
-    def readable(self, hid: bytes) -> list[HeldPortion]:
-        """Return the portions of a message that may be read now: nothing that came by a grant that is over."""
+    def held_now(self, hid: bytes) -> list[HeldPortion]:
+        """Return the portions of a message that may be held now: nothing that came by a grant that is over."""
         held = self.store.held(hid)
         if held is None or held.recalled:
             return []
-        over = self.store.consent.over(hid, originator=held.originator, reader=self.agency, now_ms=self.now_ms)
-        bits = 0
-        for known in over:
-            bits |= known.grant.bits
-        return [item for item in self.store.portions(hid) if not bits >> item.place & 1 and item.content is not None]
+        over = self.store.consent.over_bits(hid, originator=held.originator, reader=self.agency, now_ms=self.now_ms)
+        return [item for item in self.store.portions(hid) if not over >> item.place & 1]
+
+    def readable(self, hid: bytes) -> list[HeldPortion]:
+        """Return those of them that have come whole."""
+        return [item for item in self.held_now(hid) if item.content is not None]
 
 
 @contextmanager

@@ -169,5 +169,16 @@ def test_what_is_handed_over_is_private_and_says_so_when_no_node_runs(region: Cr
     assert laid["outcome"] is None
     assert 0o600 == stat.S_IMODE(Path(laid["file"]).stat().st_mode)
     assert 1 == desk(region, CENTRE, "inbox")["handed_over"]
+    waiting, junk = Path(laid["file"]), Path(laid["file"]).with_name("0.act")
+    kept = waiting.read_bytes()
+    junk.write_bytes(kept[:-1])
     region.start(CENTRE)
     found(region, COAST, "waiting", kind="offer", subject="A boat")
+    until(lambda: ["0.refused"] == desk(region, CENTRE, "inbox")["set_aside"], "refusal of what is no act")
+
+    # The same file once more is what a node finds that was killed before it could take it away.
+    assert 0 == region.lives.pop(CENTRE).end()
+    waiting.write_bytes(kept)
+    region.start(CENTRE)
+    until(lambda: not waiting.exists(), "second look at the file")
+    assert 1 == len([item for item in desk(region, CENTRE, "inbox")["awaited"] if item["subject"] == "A boat"])
