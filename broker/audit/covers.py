@@ -9,11 +9,10 @@ of covers tells how often agencies have shown themselves.
 from typing import Any, Final, Literal, NamedTuple
 
 from broker.audit.leaves import STATEMENT_BYTES_MAX, write_entry
-from broker.audit.log import LeafRow
+from broker.audit.log import Committed, LeafRow
 from schemas.codec import pack, read_shape, unpack
 from schemas.errors import LogError, LogFault, RemoteError
 from schemas.names import Hash, Millis, Uint
-from sealing.merkle import Frontier, leaf_hash
 from sealing.primitives import keyed
 
 _PERSON_KEY: Final = b"sw1 cover key"
@@ -48,32 +47,12 @@ def cover_key(secret: bytes, number: int) -> bytes:
     return keyed(_PERSON_KEY, secret, number.to_bytes(_NUMBER_BYTES, "big"))
 
 
-class Covers:
-    """Appends covers.
-
-    Args:
-        secret: 32 bytes that only this log has.
-        frontier: Where the tree of covers stands.
-    """
-
-    def __init__(self, *, secret: bytes, frontier: Frontier) -> None:
-        self._secret = secret
-        self._frontier = frontier
-
-    @property
-    def size(self) -> int:
-        """How many covers there are."""
-        return self._frontier.size
-
-    def root(self) -> bytes:
-        """Return the root over all covers."""
-        return self._frontier.root()
+class Covers(Committed):
+    """Appends covers."""
 
     def append(self, cover: Cover) -> LeafRow:
         """Add a cover; returns what to keep of it."""
-        number, statement = self._frontier.size, pack(cover)
-        entry = write_entry(number, statement, key=cover_key(self._secret, number))
-        return LeafRow(number, statement, b"".join(self._frontier.append(leaf_hash(entry))))
+        return self.add(pack(cover), key=cover_key(self._secret, self.size))
 
     def entry(self, row: LeafRow) -> tuple[bytes, bytes]:
         """Return the bytes of a cover that is kept, and the key that opens it."""

@@ -18,11 +18,11 @@ class LeafRow(NamedTuple):
     hashes: bytes
 
 
-class Log:
-    """Appends leaves.
+class Committed:
+    """A tree that grows by commitments to statements: of leaves, or of covers (broker/audit/covers.py).
 
     Args:
-        secret: 32 bytes that only this log has; the keys of all leaves come from it.
+        secret: 32 bytes that only this log has; all keys come from it.
         frontier: Where the tree stands.
     """
 
@@ -32,19 +32,26 @@ class Log:
 
     @property
     def size(self) -> int:
-        """How many leaves there are."""
+        """How many entries there are."""
         return self._frontier.size
 
     def root(self) -> bytes:
-        """Return the root over all leaves."""
+        """Return the root over all entries."""
         return self._frontier.root()
+
+    def add(self, statement: bytes, *, key: bytes) -> LeafRow:
+        """Commit to a statement under its key; returns what to keep of it."""
+        number = self._frontier.size
+        entry = write_entry(number, statement, key=key)
+        return LeafRow(number, statement, b"".join(self._frontier.append(leaf_hash(entry))))
+
+
+class Log(Committed):
+    """Appends leaves."""
 
     def append(self, leaf: Leaf) -> LeafRow:
         """Add a leaf; returns what to keep of it."""
-        number = self._frontier.size
-        statement = write_statement(leaf)
-        entry = write_entry(number, statement, key=leaf_key(self._secret, leaf))
-        return LeafRow(number, statement, b"".join(self._frontier.append(leaf_hash(entry))))
+        return self.add(write_statement(leaf), key=leaf_key(self._secret, leaf))
 
     def entry(self, row: LeafRow) -> tuple[bytes, bytes]:
         """Return the bytes of a leaf that is kept, and the key that opens it."""
