@@ -1,6 +1,7 @@
 """The pack of accession and handover: the eleventh reads forward only, a partner waits for the silence of all."""
 
 import asyncio
+import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -169,3 +170,33 @@ def test_the_report_says_what_silence_cost_and_the_log_proves_it(played: Played,
     assert "Silence procedures, and the minutes they cost" in page
     assert "Still released by an older version: mmr-di 1 message" in page
     assert [] == list(verify_folder(played.folder / "log").findings)
+
+
+OBJECTING = """\
+  - id: A13-vnm
+    who: vnm-di
+    on: {proposal_received: {sender: tha-di}}
+    do: object
+    why: Not while our man is there
+"""
+
+
+def test_one_member_objects_and_the_partner_is_refused(tmp_path: Path) -> None:
+    """What the members were asked about stays with them, and the report says who would not have it go."""
+    copy = tmp_path / "pack"
+    shutil.copytree(PATH, copy)
+    orders = copy / "orders.yaml"
+    orders.write_text(orders.read_text(encoding="utf-8") + OBJECTING, encoding="utf-8")
+    pack = load_pack(copy)
+    rehearse(pack, folder=tmp_path / "play")
+    events = read_record(tmp_path / "play" / "record")
+    evaluation = evaluate(pack, events, Community.compile(enrol(pack, entropy=SystemEntropy()).bundle))
+    found = Played(pack, tmp_path, events, evaluation)
+    procedure = evaluation.procedures[-1]
+
+    assert ("opposed", ("vnm-di",), None) == (procedure.outcome, procedure.objectors, procedure.let_go_ms)
+    assert procedure.waited_ms is not None
+    assert procedure.waited_ms < 45 * 60_000
+    assert "dp-aus-di" not in found.knows("F5")
+    (decision,) = found.find("decision", "tha-di")
+    assert ("refuse", "The members have not agreed") == (decision.fields["outcome"], decision.fields["reason"])
