@@ -59,6 +59,18 @@ def without_ended(store: NodeStore, accepted: Accepted, moment: Moment) -> Accep
     return replace(accepted, portions=tuple(item for item in accepted.portions if not bits >> item.place & 1))
 
 
+def ended_meanwhile(store: NodeStore, hid: bytes, place: int, moment: Moment) -> bool:
+    """Erase a portion whose grant was over before all of its chunks came; tells whether it was."""
+    held = store.held(hid)
+    if held is None:
+        return False
+    ended = store.consent.over(hid, originator=held.originator, reader=store.agency, now_ms=moment.at_ms)
+    late = [known for known in ended if known.grant.bits >> place & 1]
+    for known in late:
+        end_grant(store, known, moment)
+    return bool(late)
+
+
 def workflow_fields(content: Content) -> dict[str, Any]:
     """Return what the journal says of a request or decision that the desk has opened."""
     match content:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, assert_never
 
 from agencies.chunks import CHUNKS_ASKED, own_chunks, wanted_chunks
-from agencies.consent_arrivals import note_consent, without_ended
+from agencies.consent_arrivals import ended_meanwhile, note_consent, without_ended
 from agencies.core import NodeCore
 from agencies.joint_intake import JointIntake
 from agencies.notices import Notice
@@ -398,6 +398,9 @@ class Incoming:
             self._reject(message.ciphertext, moment, hid=message.hid, code=Code.CHUNK, stage=Stage.PAYLOAD)
             return
         effects.chunks_moved = True
+        # "A reader MUST NOT take up portions of a grant that is over."
+        if ended_meanwhile(self._store, message.hid, message.place, moment):
+            return
         self._store.keep_chunk(message.hid, message.place, message.number, message.ciphertext)
         held = pending.held | {message.number}
         if len(held) < pending.opened.chunks:
