@@ -16,7 +16,7 @@ from transport.fault_draw import draw_disk_faults, draw_faults
 from transport.faults import Fault, OldSnapshot
 from transport.seeded import stream
 
-_SHARE: Final = 1 / 2  # of plans
+_SHARE: Final = 2 / 5  # of plans
 _STORIES_MOST: Final = 4
 _FAULTS_MOST: Final = 5
 _FIRST: Final = 100  # number of a message or story; plain messages have those below

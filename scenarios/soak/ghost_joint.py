@@ -127,6 +127,8 @@ class JointWatch:
             kept = {hid for (hid,) in sql.execute("SELECT hid FROM sealed WHERE packed != x''")}
             for hid, signed in sql.execute("SELECT hid, signed FROM joint_led WHERE plan != x''").fetchall():
                 gone = sql.execute("SELECT 1 FROM joint_answer WHERE hid = ? AND signature ISNULL", (hid,)).fetchone()
+                if set(self._reports.settled.get((lead, hid.hex()), [])) == {"refused"}:
+                    continue  # its lead was told that nobody has it: a broker that was put back has forgotten the last
                 if hid in kept and signed == 0:
                     found.append(f"{lead} waits for signatures of {hid.hex()}")
                 elif signed < 0 or (hid in kept and gone is not None):

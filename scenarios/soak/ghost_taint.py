@@ -1,7 +1,7 @@
 """The ghost's account of products: what was made from a recalled report goes the way that the report goes.
 
-It follows the passages themselves, which are opaque ids that no node may change: whatever holds a passage of a
-recalled report was made from it, whoever says what of its parents.
+Step by step, as the recalls do: who made something from what is recalled, and remembers it, recalls that in turn; who
+was given it erases it, which is asked of that recall as of any other (ghost_recall.py).
 """
 
 import sqlite3
@@ -35,7 +35,6 @@ class Taint:
         self._bundles = bundles
         self._losses = losses
         self._between = between
-        self._of: dict[str, str] = {}  # the report that each passage was first written in
         self._parents: dict[str, set[str]] = {}  # as products say
 
     def journal(self, agency: str, stage: str, fields: Mapping[str, Any]) -> None:
@@ -61,19 +60,12 @@ class Taint:
         What others made of it, and have not recalled yet, may still be quoted: it is recalled in its turn.
         """
         hid = fields["hid"]
-        for passage in self._reports.sent[hid].passages:
-            self._of.setdefault(passage, hid)
         if fields["portions"]:
             self._parents[hid] = {parent for item in fields["portions"] for parent, _ in item["derived_from"]}
         for parent in sorted(self._parents.get(hid, ())):
             if self._recalls.has_erased(author, parent):
                 msg = f"{author} released {hid}, made from {parent}, which it has erased at its author's recall"
                 self._reports.broke(TAINTED, msg)
-
-    def _descends(self, product: str, hid: str) -> bool:
-        """Tell whether a product was made from a report: by what it says of its parents, and by what it holds."""
-        passages = self._reports.sent[product].passages
-        return hid in self._parents.get(product, ()) or any(self._of.get(passage) == hid for passage in passages)
 
     # At the end.
 
@@ -85,7 +77,8 @@ class Taint:
             if report is None or report.author in self._bundles.revoked_anywhere:
                 continue
             for product, sent in self._reports.sent.items():
-                if product != hid and self._descends(product, hid) and self._is_reachable(hid, sent.author):
+                # What was made from a product is reached by the recall of that product, step by step.
+                if hid in self._parents.get(product, ()) and self._is_reachable(hid, sent.author):
                     found += self._holders(hid, product, databases)
         return found
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from scenarios.soak.canaries import blind, nodes, router
+from scenarios.soak.canaries import blind, nodes, router, workflow
 from scenarios.soak.canaries.sound import Sound
 
 
@@ -47,4 +47,11 @@ CANARIES: Final[dict[str, Planted]] = {
     "witness forgets": Planted(make=blind.WitnessForgets, seeds_most=300),
     "poison un-acked": Planted(make=blind.PoisonUnacked, seeds_most=400),
     "throttled unrecorded": Planted(make=blind.ThrottledUnrecorded, seeds_most=60),
+    "grant without end": Planted(make=workflow.GrantWithoutEnd, seeds_most=300),
+    "grant kept": Planted(make=workflow.GrantKept, seeds_most=300),
+    "lapse unseen": Planted(make=workflow.LapseUnseen, seeds_most=300),
+    "taint in memory": Planted(make=workflow.TaintInMemory, seeds_most=400),
+    "signature counted twice": Planted(make=workflow.SignatureCountedTwice, seeds_most=300),
+    "withdrawal unheard": Planted(make=workflow.WithdrawalUnheard, seeds_most=300),
+    "answer to all": Planted(make=workflow.AnswerToAll, seeds_most=300),
 }
