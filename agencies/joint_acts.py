@@ -3,39 +3,24 @@
 Each returns once it is on disk. Part of a node's acts (agencies/acts.py), which lends what a release needs.
 """
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from agencies.drafts import Draft, Why
 from agencies.joint import JointProducts, Word
 from agencies.joint_table import HeldProduct
-from agencies.lookups import KeyLookups
-from agencies.outgoing import Moment, Released
-from agencies.store import NodeStore
-from agencies.turns import DiskTurns
-
-Send = Callable[[Callable[[], Released]], Awaitable[Released]]
+from agencies.lent import Lent
+from agencies.outgoing import Released
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JointActs:
+class JointActs(Lent):
     """What a desk asks of its node about joint products.
 
     Attributes:
         products: The synchronous half.
-        store: The node's database.
-        turns: The thread that it is used on.
-        lookups: Finds box keys.
-        send: Puts a release into the outbox and has it sent.
-        moment: Reads the clocks.
     """
 
     products: JointProducts
-    store: NodeStore
-    turns: DiskTurns
-    lookups: KeyLookups
-    send: Send
-    moment: Callable[[], Moment]
 
     async def show(self, draft: Draft, cosigners: tuple[str, ...], needed: int) -> Released:
         """Show a product to the co-signers that it names; it goes to its readers once ``needed`` of them have signed.

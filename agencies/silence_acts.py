@@ -3,39 +3,24 @@
 Each returns once it is on disk. Part of a node's acts (agencies/acts.py), which lends what a release needs.
 """
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from agencies.drafts import ProposalDraft, Why
-from agencies.lookups import KeyLookups
-from agencies.outgoing import Moment, Released
+from agencies.lent import Lent
+from agencies.outgoing import Released
 from agencies.silence import Proposals
 from agencies.silence_table import Procedure
-from agencies.store import NodeStore
-from agencies.turns import DiskTurns
-
-Send = Callable[[Callable[[], Released]], Awaitable[Released]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SilenceActs:
+class SilenceActs(Lent):
     """What a desk asks of its node about silence procedures.
 
     Attributes:
         proposals: The synchronous half.
-        store: The node's database.
-        turns: The thread that it is used on.
-        lookups: Finds box keys.
-        send: Puts a release into the outbox and has it sent.
-        moment: Reads the clocks.
     """
 
     proposals: Proposals
-    store: NodeStore
-    turns: DiskTurns
-    lookups: KeyLookups
-    send: Send
-    moment: Callable[[], Moment]
 
     async def propose(self, draft: ProposalDraft) -> Released:
         """Put a matter to all full members of a mechanism.

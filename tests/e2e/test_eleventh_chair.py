@@ -1,6 +1,5 @@
 """The pack of accession and handover: the eleventh reads forward only, a partner waits for the silence of all."""
 
-import asyncio
 import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,19 +7,14 @@ from typing import Any, NamedTuple
 import pytest
 
 from conformance.audit_verifier import verify_folder
-from policy.community import Community
 from scenarios.catalogue import find_pack
-from scenarios.engine import prepared
-from scenarios.enrolment import enrol
-from scenarios.evaluate.evaluation import Evaluation, evaluate
+from scenarios.evaluate.evaluation import Evaluation
 from scenarios.lint import lint_path
 from scenarios.model import Pack
 from scenarios.pack import load_pack
-from scenarios.record import Event, read_record
-from scenarios.rehearsal import rehearse
+from scenarios.record import Event
 from scenarios.report.page import write_aar
-from sealing.entropy import SystemEntropy
-from tests.samples.two_plays import comparable, judged
+from tests.samples.two_plays import comparable, evaluated, judged, played_for_real, rehearsed
 
 PATH = find_pack("eleventh-chair")
 MEMBERS = ["brn-di", "idn-di", "khm-di", "lao-di", "mmr-di", "mys-di", "phl-di", "sgp-di", "tha-di", "vnm-di"]
@@ -56,10 +50,8 @@ class Played(NamedTuple):
 def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
     folder = tmp_path_factory.mktemp("chair")
     pack = load_pack(PATH)
-    rehearse(pack, folder=folder)
-    events = read_record(folder / "record")
-    community = Community.compile(enrol(pack, entropy=SystemEntropy()).bundle)
-    return Played(pack, folder, events, evaluate(pack, events, community))
+    events = rehearsed(pack, folder)
+    return Played(pack, folder, events, evaluated(pack, events))
 
 
 def test_lint_names_the_two_needs_that_a_manual_link_cannot_be_sure_of() -> None:
@@ -70,12 +62,7 @@ def test_lint_names_the_two_needs_that_a_manual_link_cannot_be_sure_of() -> None
 
 
 def test_over_real_mqtt_it_is_decided_as_in_virtual_time(played: Played, tmp_path: Path) -> None:
-    async def play() -> None:
-        async with prepared(played.pack, folder=tmp_path, entropy=SystemEntropy()) as (exercise, region):
-            await exercise.play(region)
-
-    asyncio.run(play())
-    real = read_record(tmp_path / "record")
+    real = played_for_real(played.pack, tmp_path)
 
     assert comparable(real) == comparable(played.events)
     assert judged(played.pack, real) == judged(played.pack, played.events)
@@ -188,9 +175,8 @@ def test_one_member_objects_and_the_partner_is_refused(tmp_path: Path) -> None:
     orders = copy / "orders.yaml"
     orders.write_text(orders.read_text(encoding="utf-8") + OBJECTING, encoding="utf-8")
     pack = load_pack(copy)
-    rehearse(pack, folder=tmp_path / "play")
-    events = read_record(tmp_path / "play" / "record")
-    evaluation = evaluate(pack, events, Community.compile(enrol(pack, entropy=SystemEntropy()).bundle))
+    events = rehearsed(pack, tmp_path / "play")
+    evaluation = evaluated(pack, events)
     found = Played(pack, tmp_path, events, evaluation)
     procedure = evaluation.procedures[-1]
 
