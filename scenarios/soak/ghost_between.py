@@ -45,7 +45,7 @@ class Between:
         for fault in self._faults:
             ends_ms = fault.at_ms + getattr(fault, "lasts_ms", 0)
             if fault.at_ms <= until_ms and ends_ms >= since_ms and _holders(fault) & touched:
-                self._saw(f"fault between {name}")
+                self._saw(f"struck between {name}")
                 return
 
 
