@@ -2,10 +2,11 @@
 
 import argparse
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from console.label_options import add_label_options
 from console.parser import HelpFormat, common_options
+from schemas.workflow import Danger
 
 DESK_EXAMPLES: Final = (
     "sandiwara desk region-a idn-mar inbox",
@@ -19,6 +20,7 @@ _READING: Final = frozenset({"inbox", "read", "recall-state"})
 _HID: Final = "the beginning of a message's id, four digits or more"
 _SUBJECT_CHARS_MAX: Final = 200  # of an RFI, the shortest of all subjects
 _REASON_CHARS_MAX: Final = 1_000
+_OFFICE_CHARS_MAX: Final = 80
 _TEXT_CHARS_MAX: Final = 4_000
 
 
@@ -99,6 +101,27 @@ def _add_consent(add: Add) -> None:
     )
     recall.add_argument("hid", metavar="HID", help=_HID)
     _add_why(recall)
+    _add_override(add)
+
+
+def _add_override(add: Add) -> None:
+    override = add(
+        "override", "tell position and danger of a report to those who can help, past its originator's consent",
+        "mys-mar override 3fa9 --authority life-safety.sar --office 'Duty controller' --danger vessel-adrift \\\n"
+        "      --position '06-10.0N 099-20.0E' --radius 5nm --line 'Wooden boat, engine lost' --to idn-sar \\\n"
+        "      --affected IDN --why 'It will not last until they have been asked'",
+    )  # fmt: skip
+    override.add_argument("hid", metavar="HID", help=_HID)
+    override.add_argument("--authority", metavar="NAME", required=True, help="under which authority, life-safety.…")
+    override.add_argument("--office", type=_office, metavar="TEXT", required=True, help="the role that orders it")
+    override.add_argument("--danger", metavar="WORD", required=True, choices=get_args(Danger), help="what it is")
+    override.add_argument("--position", metavar="PLACE", required=True, help="where")
+    override.add_argument("--radius", metavar="DISTANCE", default="0m", help="how sure that is (default: exact)")
+    override.add_argument("--line", type=_subject, metavar="TEXT", required=True, help="one plain line")
+    override.add_argument("--to", action="append", default=[], metavar="AGENCY",
+                          help="whom (default: all that the rules name); the originator is always told")  # fmt: skip
+    override.add_argument("--affected", metavar="STATE,…", default="", help="the states concerned")
+    _add_why(override, "why nobody could be asked; for this agency's own record")
 
 
 def _add_products(add: Add) -> None:
@@ -124,6 +147,17 @@ def _add_products(add: Add) -> None:
         parser = add(name, text, f"idn-mar {name} 90d1 --why 'The second paragraph is wrong'")
         parser.add_argument("hid", metavar="HID", help=_HID)
         _add_why(parser)
+    put = add(
+        "put", "put something to all members of a mechanism, any of whom may stop it in time; silence lets it go",
+        "tha-di put amim --message 3fa9 --for dp-aus-di --subject 'To the liaison' --why 'It helps us' --within 2h",
+        "mys-di put amim --subject 'Timor-Leste becomes a member' --why 'Consensus' --within 24h",
+    )  # fmt: skip
+    put.add_argument("mechanism", metavar="MECHANISM", help="whose full members are asked")
+    put.add_argument("--subject", type=_reason, metavar="TEXT", required=True, help="what it is about")
+    put.add_argument("--message", metavar="HID", help="a message of one's own that is to go to a partner")
+    put.add_argument("--for", dest="reader", metavar="AGENCY", help="the partner; 'decide' releases it afterwards")
+    _add_why(put)
+    _add_within(put, "2h", "how long members have to object, ten minutes at least")
     objection = add("object", "object to a proposal that silence would let go", "idn-mar object 41c7 --why 'Not yet'")
     objection.add_argument("hid", metavar="HID", help=_HID)
     _add_why(objection)
@@ -213,6 +247,7 @@ def _bounded(limit: int, *, empty: bool) -> Callable[[str], str]:
 
 _reason: Callable[[str], Any] = _bounded(_REASON_CHARS_MAX, empty=False)
 _short: Callable[[str], Any] = _bounded(_REASON_CHARS_MAX, empty=True)
+_office: Callable[[str], Any] = _bounded(_OFFICE_CHARS_MAX, empty=False)
 _subject: Callable[[str], Any] = _bounded(_SUBJECT_CHARS_MAX, empty=False)
 _question: Callable[[str], Any] = _bounded(2 * _TEXT_CHARS_MAX, empty=False)
 _long: Callable[[str], Any] = _bounded(_TEXT_CHARS_MAX, empty=True)

@@ -7,7 +7,7 @@ into the node's outgoing folder, and carried out by the node, by whose rules the
 import argparse
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from rich.console import Console
 
@@ -24,7 +24,9 @@ from console.desk_acts import (
     Forward,
     Object,
     Open,
+    Override,
     Propose,
+    Put,
     Recall,
     Request,
     Step,
@@ -39,11 +41,13 @@ from console.node_reading import NodeReading, reading_node
 from console.report_file import read_bytes, read_report
 from console.screen import console, write_json
 from policy.community import Community
-from scenarios.values import read_duration_ms
+from policy.life_safety import is_override_topic
+from scenarios.values import read_distance_m, read_duration_ms, read_position
 from schemas.errors import SealError, UsageError
 from schemas.limits import PORTIONS_MAX
 from transport.clock import SystemClock
 
+T = TypeVar("T")
 _READING: Final = frozenset({"inbox", "read", "recall-state"})
 _SUBJECT_CHARS_MAX: Final = 1_000
 
@@ -97,10 +101,12 @@ def _acts() -> dict[str, Make]:
             reading.find(given.hid), _bits(given.portions), _named(given.to, community), given.why
         ),
         "recall": lambda given, reading, _: Recall(reading.find(given.hid), given.why),
+        "override": _override,
         "propose": _propose,
         "sign": lambda given, reading, _: AnswerProduct(reading.find(given.hid), "signed", ""),
         "refuse": lambda given, reading, _: AnswerProduct(reading.find(given.hid), "refused", given.why),
         "withdraw": lambda given, reading, _: AnswerProduct(reading.find(given.hid), "withdrawn", given.why),
+        "put": _put,
         "object": lambda given, reading, _: Object(reading.find(given.hid), given.why),
         "ask": _ask,
         "answer": _answer,
@@ -131,6 +137,31 @@ def _decide(given: argparse.Namespace, reading: NodeReading, _community: Communi
     lasts_ms = None if given.expires is None else _duration(given.expires, "--expires")
     bits = _bits(given.portions)
     return Decide(reading.find(given.hid), given.outcome, message, bits, given.conditions, given.why, lasts_ms)
+
+
+def _put(given: argparse.Namespace, reading: NodeReading, community: Community) -> Act:
+    mechanisms = [item.mechanism for item in community.bundle.mechanisms]
+    check_known("MECHANISM", [given.mechanism], mechanisms, noun="mechanism")
+    if (given.message is None) != (given.reader is None):
+        msg = "--message and --for go together: what is to go, and to whom"
+        raise UsageError(msg, remedy="give both, or neither where the matter is no release")
+    message = None if given.message is None else reading.find(given.message)
+    reader = None if given.reader is None else _agencies("--for", [given.reader], community)[0]
+    within_ms = _duration(given.within, "--within")
+    return Put(given.mechanism, message, reader, given.subject, given.why, within_ms)
+
+
+def _override(given: argparse.Namespace, reading: NodeReading, community: Community) -> Act:
+    authorities = [item.mechanism for item in community.bundle.mechanisms if is_override_topic(item.mechanism)]
+    check_known("--authority", [given.authority], authorities, noun="life-safety authority")
+    latitude, longitude = _place(read_position, given.position, "--position", "06-10.0N 099-20.0E")
+    radius_m = _place(read_distance_m, given.radius, "--radius", "5nm")
+    affected = _states("--affected", given.affected, community)
+    to = _agencies("--to", given.to, community)
+    return Override(
+        reading.find(given.hid), given.authority, given.office, given.danger, latitude, longitude, radius_m,
+        given.line, to, affected, given.why,
+    )  # fmt: skip
 
 
 def _propose(given: argparse.Namespace, reading: NodeReading, community: Community) -> Act:
@@ -171,9 +202,7 @@ def _deconflict(given: argparse.Namespace, _reading: NodeReading, community: Com
 
 def _open(given: argparse.Namespace, reading: NodeReading, community: Community) -> Act:
     answers = None if given.answers is None else reading.find(given.answers)
-    states = {agency.state for agency in community.agencies if agency.state is not None}
-    affected = words([given.affected])
-    check_known("--affected", affected, states, noun="state")
+    affected = _states("--affected", given.affected, community)
     to = _agencies("AGENCY", given.to, community)
     return Open(answers, given.verb, to, given.subject, given.text, _duration(given.within, "--within"), affected)
 
@@ -189,6 +218,20 @@ def _agencies(option: str, given: Iterable[str], community: Community) -> tuple[
     named = tuple(sorted(set(given)))
     check_known(option, named, [item.agency for item in community.agencies], noun="agency")
     return named
+
+
+def _states(option: str, given: str, community: Community) -> tuple[str, ...]:
+    named = words([given])
+    check_known(option, named, {item.state for item in community.agencies if item.state is not None}, noun="state")
+    return named
+
+
+def _place(reader: Callable[[str], T], text: str, option: str, example: str) -> T:
+    try:
+        return reader(text)
+    except ValueError as error:
+        msg = f"{option}: {error}"
+        raise UsageError(msg, remedy=f"write for example {option} '{example}'") from error
 
 
 def _identifiers(option: str, given: Iterable[str]) -> tuple[Identifier, ...]:

@@ -14,8 +14,9 @@ from schemas.envelope import Bits
 from schemas.errors import InputError, RemoteError
 from schemas.label import Label
 from schemas.limits import DECONFLICT_POINTS, PORTIONS_MAX, SIGNERS_MAX
-from schemas.names import AgencyId, Hash, Millis, ShortText, States, Uint
-from schemas.workflow import Outcome, Reason
+from schemas.names import AgencyId, Hash, Millis, ShortText, States, Topic, Uint, Word
+from schemas.report import MICRODEGREES
+from schemas.workflow import Danger, Outcome, Reason
 
 ACT_BYTES_MAX: Final = 2 * 1024 * 1024  # a report file of 1 MiB, and what stands beside it
 _TO_MAX: Final = 256  # more than any community has that a person would name one by one
@@ -62,6 +63,22 @@ class Recall(NamedTuple):
     """Take a message of ours back."""
 
     hid: Hash
+    reason: Reason
+
+
+class Override(NamedTuple):
+    """Tell position and danger of a report that is held past its originator's consent; degrees in millionths."""
+
+    hid: Hash
+    authority: Topic
+    office: Annotated[str, Field(min_length=1, max_length=80)]
+    danger: Danger
+    latitude_micro: Annotated[int, Field(ge=-90 * MICRODEGREES, le=90 * MICRODEGREES)]
+    longitude_micro: Annotated[int, Field(ge=-180 * MICRODEGREES, le=180 * MICRODEGREES)]
+    radius_m: Uint
+    line: ShortText
+    to: Named
+    affected: States
     reason: Reason
 
 
@@ -148,6 +165,17 @@ class Step(NamedTuple):
     text: Annotated[str, Field(max_length=4_000)]
 
 
+class Put(NamedTuple):
+    """Put something to all members of a mechanism: that ``message``, of ours, goes to ``reader``, or another matter."""
+
+    mechanism: Word
+    message: Hash | None
+    reader: AgencyId | None
+    subject: Reason
+    reason: Reason
+    within_ms: Millis
+
+
 class Object(NamedTuple):
     """Object to a proposal that was put to all members."""
 
@@ -156,13 +184,13 @@ class Object(NamedTuple):
 
 
 Act = (
-    Request | Decide | Forward | Recall | Propose | AnswerProduct | Ask | Answer | Compare | Decline | Deconflict
-    | Object | Open | Step
+    Request | Decide | Forward | Recall | Override | Propose | AnswerProduct | Ask | Answer | Compare | Decline
+    | Deconflict | Put | Object | Open | Step
 )  # fmt: skip
 _SHAPES: Final[dict[str, type[Act]]] = {
-    "request": Request, "decide": Decide, "forward": Forward, "recall": Recall, "propose": Propose,
-    "cosign": AnswerProduct, "ask": Ask, "answer": Answer, "compare": Compare, "decline": Decline,
-    "deconflict": Deconflict, "object": Object, "open": Open, "step": Step,
+    "request": Request, "decide": Decide, "forward": Forward, "recall": Recall, "override": Override,
+    "propose": Propose, "cosign": AnswerProduct, "ask": Ask, "answer": Answer, "compare": Compare, "decline": Decline,
+    "deconflict": Deconflict, "put": Put, "object": Object, "open": Open, "step": Step,
 }  # fmt: skip
 _NAMES: Final = {shape: name for name, shape in _SHAPES.items()}
 
@@ -208,7 +236,7 @@ def read_act(packed: bytes) -> Act:
 
 class _Laid(NamedTuple):
     name: Literal[
-        "request", "decide", "forward", "recall", "propose", "cosign", "ask", "answer", "compare", "decline",
-        "deconflict", "object", "open", "step",
+        "request", "decide", "forward", "recall", "override", "propose", "cosign", "ask", "answer", "compare",
+        "decline", "deconflict", "put", "object", "open", "step",
     ]  # fmt: skip
     fields: tuple[object, ...]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar, assert_never
 
 from agencies.deconflict import Identifier
-from agencies.drafts import Draft, QuestionPortion, Quote, Why, WorkflowDraft
+from agencies.drafts import Draft, OverrideDraft, ProposalDraft, QuestionPortion, Quote, Why, WorkflowDraft
 from agencies.node import Node
 from agencies.outgoing import Released
 from agencies.question_table import Question
@@ -26,7 +26,9 @@ from console.desk_acts import (
     Forward,
     Object,
     Open,
+    Override,
     Propose,
+    Put,
     Recall,
     Request,
     Step,
@@ -35,7 +37,7 @@ from console.desk_acts import (
 from console.report_file import WrittenReport, read_report
 from schemas.errors import SealError
 from schemas.report import Indicator, Parent, Passage, Portion, PortionContent
-from schemas.workflow import CoordContent, DecisionContent, DeconflictAsk, RequestContent, RfiContent
+from schemas.workflow import CoordContent, DecisionContent, DeconflictAsk, OverrideContent, RequestContent, RfiContent
 from transport.clock import Clock
 
 T = TypeVar("T")
@@ -108,10 +110,14 @@ class DeskWork:
                 await self._once(cause, carried, lambda: self._node.release(draft))
             case Recall():
                 await self._once(cause, carried, lambda: self._node.recall(act.hid, _why(act, cause)))
+            case Override():
+                await self._once(cause, carried, lambda: self._node.override(self._told(act, _why(act, cause))))
             case Propose():
                 await self._propose(act, cause, carried)
             case AnswerProduct():
                 await self._once(cause, carried, lambda: self._answer_product(act, _why(act, cause)))
+            case Put():
+                await self._once(cause, carried, lambda: self._node.silence.propose(self._put(act, _why(act, cause))))
             case Object():
                 await self._once(cause, carried, lambda: self._node.silence.object_to(act.hid, _why(act, cause)))
             case Ask() | Answer() | Compare() | Decline() | Deconflict() | Open() | Step():
@@ -142,9 +148,26 @@ class DeskWork:
             case _:
                 assert_never(act)
 
+    def _put(self, act: Put, why: Why) -> ProposalDraft:
+        object_by = self._clock.now_ms() + act.within_ms
+        return ProposalDraft(
+            mechanism=act.mechanism, subject=act.subject, object_by=object_by, why=why, message=act.message,
+            reader=act.reader or "",
+        )  # fmt: skip
+
     async def _once(self, cause: str, carried: Carried, send: Callable[[], Awaitable[Released]]) -> None:
         if not self._is_done(cause):
             carried.add(await send())
+
+    def _told(self, act: Override, why: Why) -> OverrideDraft:
+        content = OverrideContent(
+            *("EXERCISE", act.office, act.danger, act.latitude_micro, act.longitude_micro, act.radius_m),
+            at=self._clock.now_ms(),
+            line=(Passage(None, act.line),),
+        )
+        return OverrideDraft(
+            ref=act.hid, authority=act.authority, content=content, to=act.to, affected=act.affected, why=why
+        )
 
     # Consent.
 

@@ -130,19 +130,11 @@ def evaluate(
     history = History(pack, events)
     communities = communities_of(pack, community.bundle)
     tags = suggest_tags(pack, history, texts or {})
-    corrections, requests = find_corrections(history), find_requests(history, start_ms=pack.start_ms)
     plain = tagging_of(pack)
-    overrides = list_overrides(pack, history, plain, learn(pack, history, plain))
-    judged = _Judged(
-        communities=communities,
-        corrections=corrections,
-        requests=requests,
-        overrides=overrides,
-        procedures=list_procedures(pack, history),
-    )
+    judged = _judge(pack, history, communities, plain)
     reconciliation = reconcile(pack, history)
     red = list_red(pack, history, reconciliation)
-    certain = _figures(pack, history, tagging_of(pack), judged, red)
+    certain = _figures(pack, history, plain, judged, red)
     with_suggested = (
         _figures(pack, history, tagging_of(pack, tags), judged, red, entered_ms=certain.first_ms) if tags else certain
     )
@@ -161,12 +153,12 @@ def evaluate(
         suggested_tags=tags,
         texts_matched=len(texts or {}),
         findings=_findings(pack, certain, judged, reconciliation, red),
-        corrections=corrections,
+        corrections=judged.corrections,
         recalls=find_recalls(history),
-        requests=requests,
+        requests=judged.requests,
         joint=list_joint(history),
         red=red,
-        lineage=trace_lineage(history, plain, (each.inject for each in pack.injects), requests),
+        lineage=trace_lineage(history, plain, (each.inject for each in pack.injects), judged.requests),
         overrides=judged.overrides,
         overrides_tried=list_tried(history),
         procedures=judged.procedures,
@@ -193,6 +185,16 @@ class _Judged:
     requests: tuple[ConsentRequest, ...]
     overrides: tuple[OverrideInvoked, ...]
     procedures: tuple[SilenceProcedure, ...]
+
+
+def _judge(pack: Pack, history: History, communities: Communities, plain: Tagging) -> _Judged:
+    return _Judged(
+        communities=communities,
+        corrections=find_corrections(history),
+        requests=find_requests(history, start_ms=pack.start_ms),
+        overrides=list_overrides(pack, history, plain, learn(pack, history, plain)),
+        procedures=list_procedures(pack, history),
+    )
 
 
 def _findings(

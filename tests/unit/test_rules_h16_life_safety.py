@@ -8,6 +8,8 @@ import pytest
 from agencies.drafts import OverrideDraft, Why
 from broker.audit.leaves import OverriddenLeaf, leaf_key, message_key, party_key, read_statement
 from conformance import world
+from console.desk_acts import Override, read_act, write_act
+from console.desk_work import DeskWork
 from policy.community import Community
 from policy.decide import decide
 from policy.life_safety import override_label
@@ -147,6 +149,40 @@ async def test_h16_who_can_help_learns_position_and_danger_and_the_originator_le
         # No rule permits alpha anything under this topic: it is told because the report is its own.
         assert not verdict(label("alpha", "india"), reader="alpha").permit
         assert [] == region.journal("alpha", "misreleased")
+
+
+async def test_h16_a_person_invokes_it_from_a_desk_once(tmp_path: Path) -> None:
+    async with small_region(tmp_path, *ALL) as region:
+        ref = await told_of_a_boat(region)
+        act = Override(
+            hid=ref,
+            authority=AUTHORITY,
+            office="Duty controller",
+            danger="vessel-adrift",
+            latitude_micro=6_100_000,
+            longitude_micro=99_300_000,
+            radius_m=9_000,
+            line="Boat adrift.",
+            to=("india",),
+            affected=(),
+            reason="they will drown",
+        )
+        assert act == read_act(write_act(act))
+        node = region.nodes["bravo"]
+
+        def is_done(cause: str) -> bool:
+            return any(entry.fields["cause"] == cause for entry in region.journal("bravo", "intended"))
+
+        work = DeskWork(node=node, on_disk=node._turns.run, clock=region.clock, is_done=is_done)
+        made = []
+        for _ in range(2):
+            made += (await work.carry_out(act, "outgoing:o")).hids
+            await region.settle()
+
+        assert 1 == len(made)  # the second time it was done already
+        assert ["bravo"] == told(region)
+        (entry,) = region.journal("india", "verified")
+        assert "life-safety override: vessel-adrift" == entry.fields["portions"][0]["title"]
 
 
 async def test_h16_without_a_name_all_whom_the_rules_name_are_told(tmp_path: Path) -> None:
