@@ -66,10 +66,9 @@ class Proposals(Outgoing):
                 draft.object_by, sealed.exp, "open",
             )  # fmt: skip
             self._store.silence.open(procedure)
-            self._write(
-                "proposed", moment, act=draft.why.act, order=draft.why.order, reason=draft.why.reason,
-                cause=draft.why.cause, members=list(members), **_fields(procedure),
-            )  # fmt: skip
+            why = {"act": draft.why.act, "order": draft.why.order, "reason": draft.why.reason, "cause": draft.why.cause}
+            self._write("intended", moment, **why, to=list(members), left_out={})
+            self._write("proposed", moment, **why, members=list(members), **_fields(procedure))
             due_ms = self._store.next_due()
         return Released(hid=sealed.hid, audience=bits, left_out={}, due_ms=due_ms)
 
