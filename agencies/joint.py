@@ -96,7 +96,8 @@ class JointProducts(Outgoing):
             why = _why(led.plan, "joint")
             audience, readers, left_out = self._readers_of(led.plan, moment)
             self._write("intended", moment, **why, to=list(led.plan.to), left_out=left_out)
-            self._write_denied(audience.found, Why(**why), moment)
+            denied = Why(act=why["act"], order=why["order"], reason=why["reason"], cause=why["cause"])
+            self._write_denied(audience.found, denied, moment)
             self._store.joint.note_released(hid, signed=len(signed))
             bits = {reader: sealed.bits(range(len(sealed.portions))) for reader in readers}
             if not bits:

@@ -11,7 +11,7 @@ from agencies.core import NodeCore
 from agencies.keyring import Keys, new_key_ring
 from agencies.state import HeldMessage
 from broker.core import Identity, RouterCore
-from broker.state import KnownMessage
+from broker.state import KnownMessage, KnownProposal
 from schemas.bundle import (
     Agency,
     Authority,
@@ -29,6 +29,7 @@ from schemas.codec import pack, read_shape
 from schemas.frames import VerdictMessage
 from schemas.label import EXERCISE_LEVELS, Label
 from schemas.report import Grading, Indicator, Observed, Passage, Place, Portion, PortionContent
+from schemas.workflow import Grant
 from sealing.directory import BoxKey, announce
 from sealing.entropy import Entropy
 from sealing.keyfile import KeyRing
@@ -261,3 +262,13 @@ class NothingSeen:
 
     def offered_to(self, _hid: bytes) -> dict[str, int]:
         return {}
+
+    def grants(self, _hid: bytes) -> tuple[Grant, ...]:
+        return ()
+
+    def proposal(self, _hid: bytes) -> KnownProposal | None:
+        return None
+
+    def unopposed(self, _originator: str, _terms: bytes, *, at_ms: int) -> tuple[tuple[bytes, KnownProposal], ...]:
+        assert at_ms
+        return ()

@@ -30,7 +30,7 @@ _HIGHER_IS_BETTER: Final[frozenset[MeasureKind]] = frozenset(
         "full_lineage",
         "lead_minutes",
         "recalls_complete",
-    }  # fmt: skip
+    }
 )
 _NO_TIME: Final = Span(least_ms=0, most_ms=0)
 # Fields that only some acts have; elsewhere they would be silently without effect.
