@@ -193,6 +193,8 @@ class Reports:
         """Take in what a reader has and should not have by its own reading of the policy."""
         hid, sent = fields["hid"], self.sent.get(fields["hid"])
         if self._tolerance.refusals:
+            # Its receipt says so, and nothing of it has to be on that disk.
+            self.rejected.add((reader, hid))
             return
         may = sent is not None and self._clocks.reader_may_refuse(sent.labels, sent.author, reader, at_ms)
         if may and fields["rule"] == EMBARGO:
