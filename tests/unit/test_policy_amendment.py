@@ -8,7 +8,7 @@ from policy.community import Community
 from scenarios.catalogue import find_pack
 from scenarios.pack import load_pack
 from scenarios.placeholder_community import placeholder_bundle
-from schemas.bundle import Agency, Bundle, Mechanism, Membership
+from schemas.bundle import Agency, Bundle, Mechanism, Membership, Predicate, Rule
 from schemas.errors import InputError
 from tests.samples.command_line import HARBOUR_WATCH
 
@@ -141,3 +141,16 @@ def test_a_step_that_cannot_be_done_is_refused_whole(held: Bundle, amendment: Am
     assert "mys-mar" in names(held)
     with pytest.raises(InputError, match=said):
         amend(held, [amendment], at_ms=NOW_MS)
+
+
+def test_a_rule_is_adopted_once_and_dropped_once(held: Bundle) -> None:
+    rule = Rule("R99", "permit", (Predicate("topic", ("news.*",)),))
+    adopted = amend(held, [Amendment(step="adopt", who="R99", rule=rule)], at_ms=NOW_MS)
+    dropped = amend(adopted, [Amendment(step="drop", who="R99")], at_ms=NOW_MS)
+
+    assert (*held.rules, rule) == adopted.rules
+    assert held.rules == dropped.rules
+    with pytest.raises(InputError, match="there already"):
+        amend(adopted, [Amendment(step="adopt", who="R99", rule=rule)], at_ms=NOW_MS)
+    with pytest.raises(InputError, match="has no rule R99"):
+        amend(held, [Amendment(step="drop", who="R99")], at_ms=NOW_MS)

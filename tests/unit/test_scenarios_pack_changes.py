@@ -82,3 +82,12 @@ def test_a_slip_is_one_problem_with_its_place(line: str, words: str, tmp_path: P
     (problem,) = caught.value.problems
     assert words in str(problem)
     assert len(HARBOUR_WATCH.read_text(encoding="utf-8").splitlines()) + 2 == problem.mark.line
+
+
+def test_rules_are_adopted_and_dropped_by_a_change(tmp_path: Path) -> None:
+    adopt = "{id: C1, at: T+01:00, adopt: [{id: R99, permit: {topic: [news.*]}, why: new}], drop: [R99]}"
+    (change,) = load_pack(changing(tmp_path, adopt)).changes
+
+    assert [("adopt", "R99"), ("drop", "R99")] == [(item.step, item.who) for item in change.amendments]
+    with pytest.raises(PackError, match="has no rule R77"):
+        load_pack(changing(tmp_path, "{id: C1, at: T+01:00, drop: [R77]}"))
