@@ -83,6 +83,10 @@ class SilenceTable:
         """Return procedures in which this agency is asked and may still object, the earliest first."""
         return self._find("state = 'asked' AND object_by >= ? ORDER BY object_by, hid", now_ms)
 
+    def opened_here(self, state: ProcedureState) -> list[Procedure]:
+        """Return procedures that this agency opened and that stand so, the earliest first."""
+        return self._find("state = ? ORDER BY object_by, hid", state)
+
     def misput(self, *, limit: int) -> list[Procedure]:
         """Return proposals that contradict themselves and to which this agency has yet to object."""
         return self._find("state = 'misput' ORDER BY object_by, hid LIMIT ?", limit)

@@ -96,6 +96,16 @@ def _add_consent(add: Add) -> None:
     forward.add_argument("--to", action="append", default=[], metavar="WHO", required=True, help="to whom")
     _add_portions(forward, "only these places of it (default: all that is held)")
     _add_why(forward)
+    release = add(
+        "release", "release a message of one's own to further readers, unasked, with a decision that says so",
+        "sgp-mar release 3fa9 --to idn-mar --why 'It is their water too'",
+    )  # fmt: skip
+    release.add_argument("hid", metavar="HID", help=_HID)
+    release.add_argument("--to", action="append", default=[], metavar="WHO", required=True, help="to whom")
+    _add_portions(release, "only these places of it (default: all that the rules permit)")
+    release.add_argument("--conditions", type=_short, metavar="TEXT", default="", help="what the reader is bound to")
+    release.add_argument("--expires", metavar="TIME", help="how long they may hold it (default: for good)")
+    _add_why(release)
     recall = add(
         "recall", "take a message of one's own back from everybody", "mys-mar recall 3fa9 --why 'It was wrong'"
     )

@@ -28,6 +28,7 @@ from console.desk_acts import (
     Propose,
     Put,
     Recall,
+    Release,
     Request,
     Step,
 )
@@ -100,6 +101,7 @@ def _acts() -> dict[str, Make]:
         "forward": lambda given, reading, community: Forward(
             reading.find(given.hid), _bits(given.portions), _named(given.to, community), given.why
         ),
+        "release": _release,
         "recall": lambda given, reading, _: Recall(reading.find(given.hid), given.why),
         "override": _override,
         "propose": _propose,
@@ -174,6 +176,12 @@ def _propose(given: argparse.Namespace, reading: NodeReading, community: Communi
     include = tuple(reading.find(hid) for hid in given.include)
     to = agencies_meant(given.to, community)
     return Propose(name, text, to, cosigners, needed, include, f"the desk proposes {name}"[:_SUBJECT_CHARS_MAX])
+
+
+def _release(given: argparse.Namespace, reading: NodeReading, community: Community) -> Act:
+    lasts_ms = None if given.expires is None else _duration(given.expires, "--expires")
+    to = _named(given.to, community)
+    return Release(reading.find(given.hid), _bits(given.portions), to, given.conditions, given.why, lasts_ms)
 
 
 def _ask(given: argparse.Namespace, _reading: NodeReading, community: Community) -> Act:

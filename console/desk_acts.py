@@ -59,6 +59,17 @@ class Forward(NamedTuple):
     reason: Reason
 
 
+class Release(NamedTuple):
+    """Release a message of ours to further readers, unasked, each with a decision; ``bits`` 0 means all."""
+
+    hid: Hash
+    bits: Bits
+    to: Someone
+    conditions: Annotated[str, Field(max_length=1_000)]
+    reason: Reason
+    lasts_ms: Millis | None
+
+
 class Recall(NamedTuple):
     """Take a message of ours back."""
 
@@ -184,11 +195,12 @@ class Object(NamedTuple):
 
 
 Act = (
-    Request | Decide | Forward | Recall | Override | Propose | AnswerProduct | Ask | Answer | Compare | Decline
-    | Deconflict | Put | Object | Open | Step
+    Request | Decide | Forward | Release | Recall | Override | Propose | AnswerProduct | Ask | Answer | Compare
+    | Decline | Deconflict | Put | Object | Open | Step
 )  # fmt: skip
 _SHAPES: Final[dict[str, type[Act]]] = {
-    "request": Request, "decide": Decide, "forward": Forward, "recall": Recall, "override": Override,
+    "request": Request, "decide": Decide, "forward": Forward, "release": Release, "recall": Recall,
+    "override": Override,
     "propose": Propose, "cosign": AnswerProduct, "ask": Ask, "answer": Answer, "compare": Compare, "decline": Decline,
     "deconflict": Deconflict, "put": Put, "object": Object, "open": Open, "step": Step,
 }  # fmt: skip
@@ -236,7 +248,7 @@ def read_act(packed: bytes) -> Act:
 
 class _Laid(NamedTuple):
     name: Literal[
-        "request", "decide", "forward", "recall", "override", "propose", "cosign", "ask", "answer", "compare",
-        "decline", "deconflict", "put", "object", "open", "step",
+        "request", "decide", "forward", "release", "recall", "override", "propose", "cosign", "ask", "answer",
+        "compare", "decline", "deconflict", "put", "object", "open", "step",
     ]  # fmt: skip
     fields: tuple[object, ...]

@@ -12,7 +12,7 @@ from agencies.recalls import RecallState, recall_state
 from agencies.store import HeldPortion
 from console.happenings import shown_portion
 from console.inbox import state_of
-from console.node_reading import NodeReading
+from console.node_reading import SENT_STAGES, NodeReading
 from console.node_view import clock_text, show_happening, show_lineage
 from console.outcome_view import label_text
 from console.screen import plain
@@ -128,9 +128,7 @@ def _made_from(reading: NodeReading, hid: bytes) -> Iterator[Document]:
 def _sent(reading: NodeReading, hid: bytes) -> Document:
     """Return what the record says of a message of our own: its texts are sealed, and kept by whoever wrote them."""
     entries = [
-        entry
-        for entry in reading.store.journal.entries(stages=("released", "requested", "decision", "asked"))
-        if entry.fields.get("hid") == hid.hex()
+        entry for entry in reading.store.journal.entries(stages=SENT_STAGES) if entry.fields.get("hid") == hid.hex()
     ]
     first = entries[0]
     portions: list[Document] = next((entry.fields["portions"] for entry in entries if entry.fields.get("portions")), [])

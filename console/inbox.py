@@ -22,8 +22,8 @@ class Item:
     """One thing that somebody waits for.
 
     Attributes:
-        what: What is to be done, or awaited: ``decide``, ``sign``, ``answer``, ``object``, ``recall``, ``finish``;
-            ``decision``, ``signatures``, ``reply``, ``receipt``.
+        what: What is to be done, or awaited: ``decide``, ``sign``, ``answer``, ``object``, ``release``, ``recall``,
+            ``finish``; ``decision``, ``signatures``, ``objections``, ``reply``, ``receipt``.
         hid: The message that it is about.
         kind: Of the message.
         who: Of the others.
@@ -168,6 +168,13 @@ def _waiting(reading: NodeReading) -> Iterator[Item]:
             what="object", hid=procedure.hid.hex(), kind="proposal", who=(procedure.proposer,),
             subject=procedure.subject, due_ms=procedure.object_by, note="silence lets it go",
         )  # fmt: skip
+    for procedure in store.silence.opened_here("permitted"):
+        terms = procedure.terms
+        if terms is not None and now_ms < procedure.expires and terms.reader not in store.offered_to(terms.hid):
+            yield Item(
+                what="release", hid=terms.hid.hex(), kind="report", who=(terms.reader,), subject=procedure.subject,
+                due_ms=procedure.expires, note="no member objected",
+            )  # fmt: skip
     for product in dict.fromkeys(
         product for entry in store.journal.entries(stages=("tainted",)) for product in entry.fields["products"]
     ):
@@ -191,6 +198,11 @@ def _awaited(reading: NodeReading) -> Iterator[Item]:
                 subject=question.subject, due_ms=question.due,
                 overdue=question.due is not None and question.due < now_ms,
             )  # fmt: skip
+    for procedure in store.silence.opened_here("open"):
+        yield Item(
+            what="objections", hid=procedure.hid.hex(), kind="proposal", who=procedure.members,
+            subject=procedure.subject, due_ms=procedure.object_by, note="silence lets it go",
+        )  # fmt: skip
     for hid in store.joint.led_ids():
         led = store.joint.led(hid)
         signed = {answer.member for answer in store.joint.answers(hid) if answer.signature is not None}

@@ -17,6 +17,7 @@ _COMMANDS: Final = {
     "answer": "answer {hid} …, or decline {hid} --why …",
     "finish": "done {hid}",
     "object": "object {hid} --why …",
+    "release": "release {hid} --to {who} --why …",
     "recall": "recall {hid} --why …",
 }
 _OF_COORDINATION: Final = frozenset({"task", "offer"})
@@ -66,7 +67,7 @@ def _command(item: Item) -> str:
     command = _COMMANDS[item.what]
     if item.what == "answer" and item.kind in _OF_COORDINATION:
         command = "accept {hid}, or decline {hid} --why …"
-    return command.format(hid=item.hid[:_HID_CHARS])
+    return command.format(hid=item.hid[:_HID_CHARS], who=", ".join(item.who))
 
 
 def _held(held: Held) -> str:

@@ -11,7 +11,8 @@ from agencies.drafts import Draft, Why
 from agencies.node import Node
 from agencies.store import NodeStore
 from console.desk_acts import act_name
-from console.desk_work import Carried, DeskWork
+from console.desk_hands import Carried
+from console.desk_work import DeskWork
 from console.happenings import Happening, Happenings, SentReport, handed
 from console.report_file import WrittenReport, read_report
 from console.spool import cause_of, is_act, read_act_file, read_one, read_waiting, set_aside

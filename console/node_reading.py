@@ -19,7 +19,7 @@ from transport.disk import Database
 
 PREFIX_CHARS_MIN: Final = 4  # fewer are a slip more often than an id
 _HID_CHARS: Final = 64
-_SENT_STAGES: Final = ("released", "requested", "decision", "asked")
+SENT_STAGES: Final = ("released", "requested", "decision", "asked", "proposed")  # each names a message of our own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ class NodeReading:
         return bytes.fromhex(found[0])
 
     def _known(self) -> set[str]:
-        sent = (found for stage in _SENT_STAGES for found in self.store.journal.field(stage, "hid"))
+        sent = (found for stage in SENT_STAGES for found in self.store.journal.field(stage, "hid"))
         return {hid.hex() for hid in self.store.message_ids()} | {hid for hid in sent if isinstance(hid, str)}
 
     def held_now(self, hid: bytes) -> list[HeldPortion]:

@@ -10,7 +10,7 @@ from rich.console import Console
 from agencies.outgoing import Released
 from agencies.store import NodeStore
 from conformance import world
-from console.desk_acts import Act, Answer, Ask, Decide, Forward, Recall, Request, act_name, read_act, write_act
+from console.desk_acts import Act, Answer, Ask, Decide, Forward, Recall, Release, Request, act_name, read_act, write_act
 from console.desk_read import read_message
 from console.desk_work import DeskWork
 from console.exits import Exit
@@ -27,6 +27,7 @@ from tests.samples.command_line import at_once
 from tests.samples.quick_region import quick_region
 from tests.samples.small_nodes import SmallRegion, draft, small_region
 from tests.unit.test_agencies_node import hid_of
+from tests.unit.test_agencies_silence import members, put, wait_for_the_end
 
 HOUR_MS: Final = 3_600_000
 CONTROLLED: Final = world.LABEL._replace(tlp="GREEN", caveats=("ORCON",))
@@ -154,6 +155,41 @@ async def test_nothing_is_shown_of_what_a_grant_brought_once_it_is_over_though_t
         region.set_clock(world.NOW + HOUR_MS)
         with pytest.raises(SealError, match="nothing of"):
             await work_of(region, "charlie").carry_out(Forward(report, 0, ("bravo",), "x"), "outgoing:f")
+
+
+async def test_a_report_is_released_to_one_more_reader_unasked_and_for_a_time(tmp_path: Path) -> None:
+    async with small_region(tmp_path, "alpha", "bravo", "charlie") as region:
+        report = hid_of(await region.nodes["alpha"].release(draft("one", "bravo", label=CONTROLLED)))
+        await region.settle()
+        act = Release(report, 0, ("charlie",), "for the patrol", "it is near", HOUR_MS)
+        await work_of(region, "alpha").carry_out(act, "outgoing:x")
+        again = await work_of(region, "alpha").carry_out(act, "outgoing:x")
+        await region.settle()
+
+        assert ["one"] == region.titles("charlie")
+        assert [] == again.hids, "nothing is done twice"
+        assert "ended" == read_message(reading_of(region, "charlie", now_ms=world.NOW + HOUR_MS), report)["state"]
+        with pytest.raises(SealError, match="may be given nothing"):
+            await work_of(region, "alpha").carry_out(act, "outgoing:y")
+
+
+async def test_the_proposer_of_a_silence_procedure_waits_and_then_may_release(tmp_path: Path) -> None:
+    async with members(tmp_path, "alpha", "bravo", "charlie", "delta") as region:
+        product, proposal = await put(region)
+        (awaited,) = read_inbox(reading_of(region, "alpha"), everything=False).awaited
+        (asked,) = read_inbox(reading_of(region, "bravo"), everything=False).waiting
+        assert [("objections", proposal.hex()), ("object", proposal.hex())] == [
+            (item.what, item.hid) for item in (awaited, asked)
+        ]
+        await wait_for_the_end(region)
+        (ready,) = read_inbox(reading_of(region, "alpha", now_ms=region.clock.at_ms), everything=False).waiting
+        assert ("release", product.hex(), ("delta",)) == (ready.what, ready.hid, ready.who)
+
+        act = Release(product, 0, ready.who, "", "nobody objected", None)
+        await work_of(region, "alpha").carry_out(act, "outgoing:x")
+        await region.settle()
+        assert ["Product"] == region.titles("delta")
+        assert [] == read_inbox(reading_of(region, "alpha", now_ms=region.clock.at_ms), everything=False).waiting
 
 
 async def test_a_message_is_named_by_any_beginning_that_is_its_own(tmp_path: Path) -> None:
