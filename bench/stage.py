@@ -248,6 +248,9 @@ class NothingSeen:
     def past_readers(self, _hid: bytes) -> frozenset[str]:
         return frozenset()
 
+    def overrides_of(self, _hid: bytes, *, by: str) -> int:  # noqa: ARG002 - the interface
+        return 0
+
     def next_decision(self, _author: str) -> int:
         return 1
 

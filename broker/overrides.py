@@ -12,7 +12,7 @@ from policy.life_safety import NOTICE_RULE
 from schemas.errors import Code, RemoteError
 from schemas.frames import Refusal
 from schemas.label import Label
-from schemas.limits import OVERRIDE_PADDED_BYTES_MAX
+from schemas.limits import OVERRIDE_PADDED_BYTES_MAX, OVERRIDES_MAX
 from sealing.portions import INLINE_OVERHEAD_BYTES
 from sealing.received import Received
 
@@ -45,6 +45,10 @@ def check_override(received: Received, state: RouterState) -> Overridden | None:
     if known.recalled:
         msg = "the report that is overridden was recalled by its originator"
         raise RemoteError(Code.RECALLED, msg)
+    # "A router MUST refuse more than OVERRIDES_MAX overrides of one message by one agency": short texts add up.
+    if state.message(received.hid) is None and state.overrides_of(header.ref, by=header.by[0]) >= OVERRIDES_MAX:
+        msg = f"{header.by[0]} has overridden this report {OVERRIDES_MAX} times"
+        raise RemoteError(Code.REFERENCE, msg)
     return Overridden(hid=header.ref, originator=known.originator, authority=label.topic)
 
 

@@ -54,6 +54,10 @@ class RouterState(Protocol):
         """Return everybody to whom any portion of the message was ever queued."""
         ...
 
+    def overrides_of(self, hid: bytes, *, by: str) -> int:
+        """Return how many overrides of the message by this agency were admitted."""
+        ...
+
     def proposal(self, hid: bytes) -> KnownProposal | None:
         """Return an admitted proposal."""
         ...

@@ -202,6 +202,11 @@ class Store:
         """Return everybody to whom any portion of the message was ever queued."""
         return frozenset(name for (name,) in self._sql.execute("SELECT reader FROM reader WHERE hid = ?", (hid,)))
 
+    def overrides_of(self, hid: bytes, *, by: str) -> int:
+        """Return how many overrides of the message by this agency were admitted."""
+        query = "SELECT count(*) FROM message WHERE kind = 'override' AND ref = ? AND originator = ?"
+        return self._one(query, hid, by)
+
     def next_decision(self, author: str) -> int:
         """Return the number that the next decision on a release of this author will have, from 1."""
         if self._decisions is None:

@@ -10,7 +10,7 @@ from policy.life_safety import override_label
 from schemas.codec import pack
 from schemas.errors import Code
 from schemas.label import Label
-from schemas.limits import OVERRIDE_PADDED_BYTES_MAX
+from schemas.limits import OVERRIDE_PADDED_BYTES_MAX, OVERRIDES_MAX
 from schemas.report import Passage
 from schemas.workflow import CoordContent, OverrideContent
 
@@ -56,6 +56,11 @@ def _override(by: str = "bravo", *, earlier: tuple[Any, ...] = (), **changes: An
     return route(envelope(**_plan(by, **changes)), sender=by, earlier=(_report()[1], *earlier))
 
 
+def _before(count: int) -> tuple[tuple[str, bytes], ...]:
+    """Return overrides of the same report by bravo that came before."""
+    return tuple(("bravo", envelope(**_plan(name=f"override {number}"))) for number in range(count))
+
+
 @L4.accepts("route", "RTR-054", "RTR-056", "RTR-057", "NTK-059", "NTK-061", why="control")
 def override_of_a_report() -> Made:
     """An agency that may invoke the authority tells who can help, and the originator, whom no rule permits."""
@@ -66,6 +71,12 @@ def override_of_a_report() -> Made:
 def override_of_the_longest() -> Made:
     """A text of as many bytes as there may be."""
     return _override(contents=(_LONGEST,))
+
+
+@L4.accepts("route", "RTR-054", base="override_of_a_report", mutation="for the last time", why="control")
+def override_for_the_last_time() -> Made:
+    """As often as a report may be overridden by one agency."""
+    return _override(name="the last", earlier=_before(OVERRIDES_MAX - 1))
 
 
 @L4.accepts("read", "OVR-001", why="control")
@@ -97,6 +108,8 @@ def _rows_of_reports() -> tuple[Row, ...]:
          lambda: route(envelope(**_plan(ref=task.hid)), sender="bravo", earlier=(first, ("alpha", asked)))),
         ("override_of_the_recalled", Code.RECALLED, "RTR-055", "Its originator has taken the report back.",
          "what was wrong would go out once more", "Recall", lambda: _override(earlier=(("alpha", recall),))),
+        ("override_once_too_often", Code.REFERENCE, "RTR-064", "One override more than there may be.",
+         "a report could be handed on in pieces", None, lambda: _override(name="more", earlier=_before(OVERRIDES_MAX))),
         ("override_by_the_topic_of_a_report", Code.REFERENCE, "RTR-052", "An override under the topic of reports.",
          carried, None, lambda: _override(labels=(world.LABEL,))),
         ("report_by_the_topic_of_an_override", Code.REFERENCE, "RTR-052", "A report under the topic of an override.",

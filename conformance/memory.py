@@ -1,5 +1,7 @@
 """Memories that live as long as one vector: the interfaces of the router's and the node's store, in dictionaries."""
 
+from collections import Counter
+
 from agencies.state import Accepted, HeldMessage
 from broker.state import Admitted, KnownMessage, KnownProposal
 from schemas.frames import VerdictMessage
@@ -13,6 +15,7 @@ class MemoryState:
         self._messages: dict[bytes, KnownMessage] = {}
         self._verdicts: dict[tuple[bytes, bytes], VerdictMessage] = {}
         self._readers: dict[bytes, frozenset[str]] = {}
+        self._overrides: Counter[tuple[bytes, str]] = Counter()
         self._proposals: dict[bytes, KnownProposal] = {}
         self._opposed: set[bytes] = set()
 
@@ -47,6 +50,10 @@ class MemoryState:
         """Return the number that the next decision on a release of this author will have."""
         return 1 + sum(self._messages[hid].originator == author for hid, _ in self._verdicts)
 
+    def overrides_of(self, hid: bytes, *, by: str) -> int:
+        """Return how many overrides of the message by this agency were admitted."""
+        return self._overrides[hid, by]
+
     def keep(self, admitted: Admitted) -> None:
         """Keep an accepted release, and carry a recall out."""
         blobs = {portion.place: portion.blob for portion in admitted.portions if portion.blob is not None}
@@ -56,6 +63,8 @@ class MemoryState:
         )  # fmt: skip
         self._messages.setdefault(admitted.hid, known)
         self._verdicts[admitted.hid, admitted.wraps_hash] = admitted.message
+        if admitted.overridden is not None and not admitted.re_release:
+            self._overrides[admitted.overridden.hid, admitted.originator] += 1
         readers = frozenset(row.wrap.to for row in admitted.rows)
         self._readers[admitted.hid] = self._readers.get(admitted.hid, frozenset()) | readers
         if admitted.proposal is not None:

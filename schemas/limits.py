@@ -66,6 +66,7 @@ PERMISSION_MS: Final = 24 * 3_600_000
 # A life-safety override: what leaves without its originator's consent is bounded in words and in readers, by what a
 # router can count without reading.
 OVERRIDE_PADDED_BYTES_MAX: Final = 512  # two steps of padding: a code, a position, a time, an office and one line
+OVERRIDES_MAX: Final = 8  # of one report by one agency: where a boat has drifted to, and not the report in pieces
 OVERRIDE_READERS_MAX: Final = 16  # who can reach a place in distress, and the originator
 
 # Deconfliction: how much one agency can learn of another by guessing is what these four allow, and no less.

@@ -16,7 +16,7 @@ from policy.life_safety import override_label
 from policy.verdict import Action, Verdict
 from schemas.errors import SealError
 from schemas.label import Label
-from schemas.limits import OVERRIDE_PADDED_BYTES_MAX, OVERRIDE_READERS_MAX
+from schemas.limits import OVERRIDE_PADDED_BYTES_MAX, OVERRIDE_READERS_MAX, OVERRIDES_MAX
 from schemas.report import Passage
 from schemas.workflow import OverrideContent
 from tests.samples.small_nodes import SmallRegion, draft, small_region
@@ -233,6 +233,18 @@ async def test_h16_nobody_is_told_where_the_originator_cannot_be(tmp_path: Path)
             await region.nodes[agency].renew_keys()
         with pytest.raises(SealError, match="alpha could not be told"):
             await region.nodes["bravo"].override(override(ref, "india"))
+
+
+async def test_h16_a_report_is_not_handed_on_in_pieces(tmp_path: Path) -> None:
+    async with small_region(tmp_path, *ALL) as region:
+        ref = await told_of_a_boat(region)
+        for piece in range(OVERRIDES_MAX + 1):
+            await region.nodes["bravo"].override(override(ref, "india", content=content(f"Drifted {piece} miles.")))
+            await region.settle()
+
+        (refused,) = region.journal("bravo", "refused")
+        assert "REFERENCE" == refused.fields["code"]
+        assert ["bravo"] * OVERRIDES_MAX == told(region)
 
 
 async def test_h16_a_recall_of_the_report_taints_the_override(tmp_path: Path) -> None:
