@@ -24,8 +24,9 @@ from scenarios.deployment import OUTGOING
 _HID_CHARS: Final = 12
 # What a receipt says, the furthest last; a reader's state is the furthest that it has come to.
 _STATUS_ORDER: Final = ("delivered", "opened", "acknowledged", "acted", "cannot", "misreleased", "purged")
-_KINDS: Final = {"requested": "request", "decision": "decision"}  # by the stage that notes them
-_ALARMING: Final = frozenset({"refused", "expired", "lapsed"})
+# By the stage that notes them.
+_KINDS: Final = {"requested": "request", "decision": "decision", "proposed": "proposal", "objected": "objection"}
+_ALARMING: Final = frozenset({"refused", "expired", "lapsed", "opposed", "undelivered"})
 _UNANSWERED: Final = "no answer to the recall"
 
 
@@ -54,7 +55,7 @@ class SentMessage:
     kind: str
     at_ms: int
     title: str = ""
-    state: str = "waiting"  # accepted, refused, expired, and of a request lapsed
+    state: str = "waiting"  # accepted, refused, expired; lapsed; permitted, opposed or undelivered of a proposal
     code: str | None = None
     refusals: list[dict[str, Any]] = field(default_factory=list)
     readers: dict[str, ReaderState] = field(default_factory=dict)
@@ -77,6 +78,12 @@ class SentMessage:
                 self._receipted(fields, entry.at_ms)
             case "lapsed":
                 self.state = "lapsed"
+            case "proposed":
+                self.readers |= {member: ReaderState(member) for member in fields["members"]}
+            case "objection_received":
+                self.readers.setdefault(fields["member"], ReaderState(fields["member"])).answer = "objected"
+            case "silence_over":
+                self.state = fields["outcome"]
             case "answered" | "unanswered" if fields["mine"]:
                 reader = self.readers.setdefault(fields["partner"], ReaderState(fields["partner"]))
                 reader.answer = fields["outcome"] if entry.stage == "answered" else "unanswered"

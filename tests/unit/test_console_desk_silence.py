@@ -1,8 +1,15 @@
 """A person puts something to all members of a mechanism, once, and another objects."""
 
+import io
 from pathlib import Path
 
+import pytest
+from rich.console import Console
+
+from conformance import world
 from console.desk_acts import Object, Put, act_name, read_act, write_act
+from console.node_view import show_happening
+from console.sent_log import sent_messages
 from tests.samples.small_nodes import draft
 from tests.unit.test_agencies_node import hid_of
 from tests.unit.test_agencies_silence import ALL, FIRST, HOUR_MS, ends, members
@@ -24,3 +31,25 @@ async def test_what_a_person_puts_to_the_members_is_put_once_and_stopped_by_one_
         assert (["bravo", "charlie"], []) == (sorted(first.audience), again.hids)
         assert [("opposed", ["bravo"], [])] == ends(region)
         assert (put, "put") == (read_act(write_act(put)), act_name(put))
+        proposal = next(item for item in sent_messages(region.journal("alpha")) if item.kind == "proposal")
+        assert ("It goes to delta", "opposed") == (proposal.title, proposal.state)
+        assert {"bravo": "objected", "charlie": ""} == {name: at.answer for name, at in proposal.readers.items()}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "told"),
+    [
+        ("permitted", "NO OBJECTION to 'It goes'"),
+        ("opposed", "STOPPED by bravo: 'It goes'"),
+        ("undelivered", "did not come to charlie in time"),
+    ],
+)
+def test_the_nodes_window_says_what_came_of_it(outcome: str, told: str) -> None:
+    happening = {
+        "event": "silence_over", "at_ms": world.NOW, "hid": "41c7" * 16, "outcome": outcome, "subject": "It goes",
+        "mechanism": "our-eyes", "objectors": ["bravo"], "absent": ["charlie"],
+    }  # fmt: skip
+    screen = Console(width=200, record=True, file=io.StringIO())
+    show_happening(screen, happening)
+
+    assert told in screen.export_text()
