@@ -20,6 +20,7 @@ from broker.audit.leaves import (
     DecidedLeaf,
     DeliveredLeaf,
     Leaf,
+    LetGoLeaf,
     OverriddenLeaf,
     RecalledLeaf,
     RefusedLeaf,
@@ -277,6 +278,7 @@ def _event(leaf: Leaf) -> Event:
             | DeliveredLeaf()
             | RecalledLeaf()
             | OverriddenLeaf()
+            | LetGoLeaf()
             | CancelledLeaf()
             | RevokedLeaf()
             | BundleLeaf()
