@@ -1,18 +1,22 @@
 """Plans of a soak: drawn, written, read, cut down, and limited to some kinds of fault."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from scenarios.soak.draw import draw_plan
+from scenarios.soak.expected import never_seen
 from scenarios.soak.figures import Account, Figures
+from scenarios.soak.ghost_between import Between
 from scenarios.soak.invariants import ORACLE
 from scenarios.soak.only import check_kinds, draw_only, kinds
 from scenarios.soak.parts import parts_of, with_parts
 from scenarios.soak.plan import Message, Plan, read_plan
 from scenarios.soak.shrink import least, shrink
+from scenarios.soak.workflow import STORY_KINDS
 from schemas.errors import InputError, UsageError
-from transport.faults import Partition
+from transport.faults import NodeCrash, Partition
 
 
 def test_a_plan_survives_its_text(tmp_path: Path) -> None:
@@ -119,7 +123,7 @@ def test_cutting_down_ends_after_so_many_runs_and_when_time_is_up() -> None:
 def test_a_plan_of_one_kind_has_faults_of_that_kind_alone(kind: str) -> None:
     plan = draw_only(5, [kind])
 
-    assert {kind} == {part.kind for part in parts_of(plan)} - {"message", "again"}
+    assert {kind} == {part.kind for part in parts_of(plan)} - {"message", "again", *STORY_KINDS}
 
 
 def test_a_plan_of_no_kind_in_particular_is_that_of_its_seed() -> None:
@@ -165,3 +169,52 @@ def test_a_run_with_several_ways_of_one_lie_counts_its_reports_once_for_the_lie(
         "all runs": (0, 5), "evil drop": (3, 5), "evil emptied": (2, 5), "evil hidden": (1, 5),
         "evil split view, past": (4, 5), "evil split_view": (4, 5), "recall": (1, 5), "key change": (3, 5),
     } == found  # fmt: skip
+
+
+# The workflow of sharing.
+
+
+def test_what_a_seed_draws_of_the_workflow_moves_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plans of old seeds keep all that they had; stories and what they are about come after it."""
+    with_stories = [plan for plan in map(draw_plan, range(60)) if plan.workflow]
+    monkeypatch.setattr("scenarios.soak.draw.with_workflow", lambda plan: plan)
+    for plan in with_stories:
+        before = draw_plan(plan.seed)
+
+        assert before.messages == plan.messages[: len(before.messages)]
+        assert before.faults == plan.faults[: len(before.faults)]
+        assert before.hostility == plan.hostility
+    assert set(STORY_KINDS) == {story.kind for plan in with_stories for story in plan.workflow}
+
+
+def test_a_plan_that_was_kept_before_there_were_stories_has_none() -> None:
+    text = json.loads(draw_plan(5).model_dump_json())
+    del text["workflow"]
+
+    assert () == Plan.model_validate_json(json.dumps(text)).workflow
+
+
+def test_a_fault_counts_between_two_steps_if_it_strikes_a_party_of_them_or_the_broker() -> None:
+    now_ms, seen = [0], list[str]()
+    faults = (NodeCrash(at_ms=500, lasts_ms=300, agency="sgp-mar", point="now"),)
+    between = Between(faults, now_ms=lambda: now_ms[0], saw=seen.append)
+    between.begin_plan()
+
+    for name, parties in (("one", ("sgp-mar",)), ("two", ("mys-mar",))):
+        between.begin(name, 1)
+        now_ms[0] += 300
+        between.end(name, 1, parties)
+    between.begin("three", 1)
+    now_ms[0] += 300
+    between.end("three", 1, ("idn-mar", "sgp-mar"))
+
+    assert ["struck between three"] == seen
+
+
+def test_a_soak_that_is_long_must_have_tried_what_is_rare() -> None:
+    assert [] == never_seen({}, seeds=199)
+    many, more = never_seen({}, seeds=200), never_seen({}, seeds=1_000)
+
+    assert "struck between request and decision" in many
+    assert ["struck between two co-signatures"] == [what for what in more if "two co-signatures" in what]
+    assert set(many) < set(more)
