@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 import pytest
 from rich.console import Console
@@ -10,6 +10,7 @@ from rich.console import Console
 from agencies.outgoing import Released
 from agencies.store import NodeStore
 from conformance import world
+from console.commands_desk import DANGER_WORDS
 from console.desk_acts import Act, Answer, Ask, Decide, Forward, Recall, Release, Request, act_name, read_act, write_act
 from console.desk_read import read_message
 from console.desk_work import DeskWork
@@ -22,7 +23,7 @@ from console.node_view import show_happening
 from schemas.codec import pack
 from schemas.errors import DiskFullError, InputError, RemoteError, SealError
 from schemas.report import Passage
-from schemas.workflow import CoordContent, OverrideContent, ProposalContent, ReleaseTerms
+from schemas.workflow import CoordContent, Danger, OverrideContent, ProposalContent, ReleaseTerms
 from tests.samples.command_line import at_once
 from tests.samples.quick_region import quick_region
 from tests.samples.small_nodes import SmallRegion, draft, small_region
@@ -252,6 +253,10 @@ def test_everything_that_has_no_title_is_shown_field_by_field(capsys: pytest.Cap
     shown = capsys.readouterr().out
     for said in ("text: By midnight", "line: She burns", f"release: {HID.hex()} to bravo", "by when: 20"):
         assert said in shown
+
+
+def test_the_command_line_knows_every_danger() -> None:
+    assert get_args(Danger) == DANGER_WORDS
 
 
 def test_an_act_has_the_name_of_its_verb() -> None:
