@@ -15,6 +15,7 @@ import json
 import shutil
 import signal
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -156,34 +157,47 @@ def write_deployment(
     """
     _refuse_occupied(folder)
     _refuse_namesake(community)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        being_made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    except OSError as error:
-        msg = f"{folder} cannot be made: {error.strerror}"
-        raise InputError(msg, remedy="give a folder in a place that is yours") from error
-    try:
-        _Writing(being_made, community, settings, locks, entropy).write(title=title, hosts=hosts, step=step)
-        being_made.replace(folder)
-    except OSError as error:
-        msg = f"{folder} cannot be written: {error.strerror}"
-        raise StoreError(msg, remedy="check that the disk has room; nothing was left behind") from error
-    finally:
-        shutil.rmtree(being_made, ignore_errors=True)
+    with _interrupts_held() as let_in:
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            being_made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        except OSError as error:
+            msg = f"{folder} cannot be made: {error.strerror}"
+            raise InputError(msg, remedy="give a folder in a place that is yours") from error
+        try:
+            _Writing(being_made, community, settings, locks, entropy, let_in).write(title=title, hosts=hosts, step=step)
+            being_made.replace(folder)
+        except OSError as error:
+            msg = f"{folder} cannot be written: {error.strerror}"
+            raise StoreError(msg, remedy="check that the disk has room; nothing was left behind") from error
+        finally:
+            shutil.rmtree(being_made, ignore_errors=True)
 
 
 @contextmanager
-def _interrupt_later() -> Iterator[None]:
-    """Hold Ctrl-C back for the block.
+def _interrupts_held() -> Iterator[Callable[[], None]]:
+    """Hold Ctrl-C back for the block; gives what takes one that has come, where it can do no harm.
 
-    One that falls into the starting of a pool's thread leaves that thread unknown to its pool: nobody would wait for
-    it, and it would write into a folder that has been removed.
+    One that falls just behind the making of a folder would leave it; one that falls into the starting of a pool's
+    thread leaves that thread unknown to its pool, and it would write into a folder that has been removed; and the
+    library of the certificates can lose one altogether.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    told: list[int] = []
+
+    def let_in() -> None:
+        if told:
+            raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    # Only the main thread may set a handler, and what ignores Ctrl-C goes on ignoring it.
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield let_in
+        return
+    signal.signal(signal.SIGINT, lambda number, _frame: told.append(number))
     try:
-        yield
+        yield let_in
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, before)
 
 
 def _refuse_occupied(folder: Path) -> None:
@@ -206,16 +220,23 @@ def _refuse_namesake(community: Community) -> None:
 
 
 class _Writing:
-    """Writes the parts into a folder that nobody uses yet."""
+    """Writes the parts into a folder that nobody uses yet; ``let_in`` is called where it may be stopped."""
 
-    def __init__(
-        self, folder: Path, community: Community, settings: LinkSettings, locks: Locks, entropy: Entropy
+    def __init__(  # noqa: PLR0917 - private, and its only caller names them alike
+        self,
+        folder: Path,
+        community: Community,
+        settings: LinkSettings,
+        locks: Locks,
+        entropy: Entropy,
+        let_in: Callable[[], None],
     ) -> None:
         self._folder = folder
         self._community = community
         self._settings = settings
         self._locks = locks
         self._entropy = entropy
+        self._let_in = let_in
         self._rings: list[tuple[Path, KeyRing]] = []
 
     def write(self, *, title: str, hosts: Sequence[str], step: Callable[[int, int], None]) -> None:
@@ -267,6 +288,7 @@ class _Writing:
             write_json(folder / LINK_FILE, {**self._reach(), "password": self._passwords[agency]})
             self._write_certificate(folder, authority, authority.client(agency))
             self._rings.append((folder / AGENCY_KEY_FILE, ring))
+            self._let_in()
 
     def _write_authorities(self, seed: bytes, authority: LinkAuthority) -> None:
         folder = self._folder / AUTHORITIES
@@ -297,11 +319,11 @@ class _Writing:
             write_key_file(path, ring, password=passwords[ring.name], cost=MODERATE, entropy=self._entropy)
 
         with ThreadPoolExecutor(max_workers=_STRETCHED_AT_ONCE, thread_name_prefix="lock") as pool:
-            with _interrupt_later():
-                locking = [pool.submit(lock, path, ring) for path, ring in self._rings]
+            locking = [pool.submit(lock, path, ring) for path, ring in self._rings]
             try:
                 for number, future in enumerate(locking, start=1):
                     future.result()
+                    self._let_in()
                     step(number, total)
             finally:
                 # After an error or a Ctrl-C the files that wait are not begun.
