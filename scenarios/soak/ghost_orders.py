@@ -5,7 +5,7 @@ is asked as for any report, and then about everything that was taken over from o
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from agencies.drafts import Quote
@@ -83,6 +83,11 @@ class Together:
 
     made: Made
     among: frozenset[str]
+
+    def left_with(self, parents: frozenset[str]) -> "Together":
+        """Return what is meant when it is made again: what it no longer takes over binds it no more."""
+        quotes = tuple(quote for quote in self.made.quotes if quote.hid.hex() in parents)
+        return replace(self, made=replace(self.made, quotes=quotes))
 
     def narrowed(self, bits: int, labels: dict[int, Label], *, reader: str, at_ms: int, community: Community) -> int:
         """Keep all of it or nothing."""

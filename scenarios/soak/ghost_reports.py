@@ -12,7 +12,7 @@ from policy.decide import decide
 from policy.verdict import Action
 from scenarios.soak.ghost_clocks import EMBARGO, EmbargoClocks
 from scenarios.soak.ghost_community import Bundles
-from scenarios.soak.ghost_orders import Granted, Order
+from scenarios.soak.ghost_orders import Granted, Order, Together
 from scenarios.soak.invariants import (
     NOTHING_LOST,
     NOTHING_UNSENT,
@@ -44,6 +44,8 @@ class Sent:
     forgotten: int = 0  # of these, by an author whose disk was put back
     granted: dict[str, int] = field(default_factory=dict)  # bits by reader: by consent alone
     passages: frozenset[str] = frozenset()
+    parents: frozenset[str] = frozenset()  # the messages that it names as taken over
+    again: bool = False  # a product made again, without who left it
 
     def bits(self, reader: str) -> int:
         """Return all portions that were ever released to a reader."""
@@ -106,9 +108,13 @@ class Reports:
             labels = {item["place"]: _label(item["label"]) for item in fields["portions"]}
             sent = self.sent[hid] = Sent(author, at_ms, labels)
             sent.passages = frozenset(passage for item in fields["portions"] for passage in item["passages"])
+            sent.parents = frozenset(hid for item in fields["portions"] for hid, _ in item["derived_from"])
+            sent.again = fields["ref"] is not None
         sent.audiences.append(audience)
         self.made.setdefault(fields["order"], hid)
         self.order_of.setdefault(hid, fields["order"])
+        if isinstance(order, Together) and sent.again:
+            order = order.left_with(sent.parents)
         if isinstance(order, Granted):
             for reader, bits in audience.items():
                 sent.granted[reader] = sent.granted.get(reader, 0) | bits
