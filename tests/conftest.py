@@ -1,13 +1,19 @@
-"""What holds for every test: in CI nothing is skipped because something was not installed."""
+"""What holds for every test: nothing is skipped in CI for want of an installation, and Ctrl-C is not ignored."""
 
 import os
 import re
+import signal
 from collections.abc import Generator
 
 import pytest
 
 # A reason that asks for an installation says so: "mosquitto_pub is missing: install the package …", "… not installed".
 _WANTS_INSTALLATION = re.compile(r"\binstall|could not import", re.IGNORECASE)
+
+# Whoever starts the tests in the background of a script has Ctrl-C ignored, and every program that a test starts would
+# inherit that: a test that presses it would wait for nothing.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _is_forbidden(outcome: str, longrepr: object) -> bool:

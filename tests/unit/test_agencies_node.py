@@ -39,7 +39,7 @@ HIGH = world.HIGH
 TO_BRAVO_OR_HIGHER = world.LABEL
 
 
-async def until(condition: object, limit_s: float = 10) -> None:
+async def until(condition: object, limit_s: float = 30) -> None:
     async with asyncio.timeout(limit_s):
         while not condition():  # type: ignore[operator] # noqa: ASYNC110 - the disk thread sets no event
             await asyncio.sleep(0.001)

@@ -145,9 +145,12 @@ async def test_the_state_of_a_recall_stands_at_each_reader(tmp_path: Path, capsy
         await region.settle()
         await region.stop("charlie")
         await alpha.recall(hid, WHY)
-        await until(lambda: ("bravo", "purged") in region.receipts("alpha", hid))
 
-        message = next(item for item in sent_by_alpha(region) if item.hid == hid.hex())
+        def recalled() -> SentMessage:
+            return next(item for item in sent_by_alpha(region) if item.hid == hid.hex())
+
+        await until(lambda: states(recalled())["bravo"] == "purged" and recalled().readers["bravo"].used_in)
+        message = recalled()
         assert {"bravo": "purged", "charlie": "no answer to the recall"} == states(message)
         assert [product.hex()] == message.readers["bravo"].used_in
         show_sent_log(console(), SentLog(agency="alpha", messages=[message], handed_over=0))
@@ -155,6 +158,4 @@ async def test_the_state_of_a_recall_stands_at_each_reader(tmp_path: Path, capsy
         assert f"used in {product.hex()[:12]}" in shown
         assert "charlie: NO ANSWER TO THE RECALL" in shown
         region.start("charlie")
-        await region.settle()
-        message = next(item for item in sent_by_alpha(region) if item.hid == hid.hex())
-        assert {"bravo": "purged", "charlie": "purged"} == states(message)
+        await until(lambda: states(recalled()) == {"bravo": "purged", "charlie": "purged"})
