@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not folder.is_dir():
         msg = f"{folder} is no folder"
         raise InputError(msg, remedy="give the folder 'log' that 'sandiwara run' wrote, or one that 'audit export' did")
-    report = verify_folder(folder)
+    report = verify_folder(_log_in(folder))
     if arguments.json:
         write_json(asdict(report))
     else:
@@ -41,6 +41,12 @@ def run(arguments: argparse.Namespace) -> int:
         for line in report_lines(report):
             screen.print(plain(line), soft_wrap=True)
     return Exit.NO if report.findings else Exit.OK
+
+
+def _log_in(folder: Path) -> Path:
+    """Return the log itself, where a whole play was named: it lies in a folder of its own there."""
+    inside = folder / "log"
+    return inside if inside.is_dir() and not (folder / "leaves.bin").exists() else folder
 
 
 def _export(arguments: argparse.Namespace) -> int:

@@ -92,6 +92,14 @@ def test_a_delivery_that_the_reader_denies_is_named(log: Path) -> None:
     assert any("tha-mar" in item.who and item.fault == "unexplained" for item in report.findings)
 
 
+def test_the_folder_of_a_play_stands_for_the_log_in_it(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The README says DIR, and what a play has told its user is the play's own folder."""
+    assert 0 == main(["audit", "verify", str(log.parent)])
+    assert "nothing is unexplained" in capsys.readouterr().out
+    (log / "tree.bin").write_bytes(b"")
+    assert 1 == main(["audit", "verify", str(log.parent)])
+
+
 def test_the_command_answers_with_its_exit_code(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert 0 == main(["audit", "verify", str(log)])
     assert "nothing is unexplained" in capsys.readouterr().out
