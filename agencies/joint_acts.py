@@ -56,7 +56,8 @@ class JointActs(Lent):
             The release to its readers, or of the product that was made again without those who left it.
 
         Raises:
-            SealError: If a release of it still waits for the router's verdict; to be tried again then.
+            SealError: If a release of it still waits for the router's verdict, or nobody who has what is taken back
+                can be told of it yet; to be tried again.
             StoreError: If the disk is full; then nothing was accepted.
         """
         step = await self.turns.run(lambda: self.products.next_step(hid))
@@ -66,6 +67,7 @@ class JointActs(Lent):
         await self.lookups.find_for(draft)
         if step == "release":
             return await self.send(lambda: self.products.release_signed(hid, self.moment()))
+        await self.lookups.find(sorted(await self.turns.run(lambda: self.store.released_to(hid))))
         await self.send(lambda: self.products.take_back(hid, self.moment()))
         return await self.send(lambda: self.products.make_again(hid, self.moment()))
 

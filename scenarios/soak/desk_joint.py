@@ -73,6 +73,12 @@ class JointDesks:
             if story is not None and story.lead == agency:
                 self._look_again(order, story)
 
+    def put_back(self, agency: str) -> None:
+        """Have an agency look at what it leads: its node may have forgotten that it released or recalled it."""
+        for order, story in self._stories.items():
+            if story.lead == agency:
+                self._look_again(order, story)
+
     def leads(self, product: bytes) -> bool:
         """Tell whether a product is a joint one; its lead makes it again and does not only recall it."""
         return self._book.ghost.reports.order_of.get(product.hex(), "") in self._stories
@@ -147,12 +153,16 @@ class JointDesks:
         return moved
 
     async def _give_up(self, node: Node, order: str) -> bool:
-        """Recall what not enough have signed; tells whether nothing of it is open any more."""
+        """Recall what not enough have signed; tells whether nothing of it is open any more.
+
+        A lead whose clock is wrong finds no key in force of anybody, and so can tell nobody: it tries again.
+        """
         for hid in await node.joint.led():
             if self._book.ghost.reports.order_of.get(hid.hex()) != order or not self._is_kept(node.agency, hid):
                 continue
             if await node.joint.is_asked(hid):
-                await node.recall(hid, why("recall", order))
+                if (await node.recall(hid, why("recall", order))).hid is None:
+                    return False
                 self._book.ghost.saw("joint product given up")
         return True
 

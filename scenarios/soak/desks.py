@@ -15,7 +15,7 @@ from scenarios.soak.desk_joint import JointDesks
 from scenarios.soak.desk_products import ProductDesks
 from scenarios.soak.desk_questions import QuestionDesks
 from scenarios.soak.plan import Again, Message, Recall, Revocation, Rotation, Work
-from scenarios.soak.reference import LABELS, revoked
+from scenarios.soak.reference import BROKER, LABELS, revoked
 from scenarios.soak.region import LOOK_S, Region
 from scenarios.soak.workflow import Consent, Joint, Product, Question
 from schemas.bundle import Bundle
@@ -53,9 +53,15 @@ class Desks:
         """Go home: what comes while the lives of the run end is opened by nobody."""
         self._book.over = True
 
-    def install_again(self) -> None:
-        """Give the broker the newest bundle, as its operator does who has put back a copy."""
-        if self._signed is not None:
+    def put_back(self, holder: str) -> None:
+        """Do what whoever runs a machine does who has put back a copy of its disk.
+
+        A broker's operator gives it the newest bundle; an agency's desk looks at what it leads, since its node no
+        longer knows what came of that.
+        """
+        if holder != BROKER:
+            self._joint.put_back(holder)
+        elif self._signed is not None:
             work = self._install(self._region.bundle, self._signed)
             self._region.tasks.create_task(work, name="operator-installs")
 

@@ -166,8 +166,7 @@ class Mishaps:
         disk.put_back(life.path, image)
         self._ghost.put_back(life.name, disk.connection(life.path))
         running_simulation().call_later(_RESTORE_S, life.raise_again)
-        if life.name == BROKER:
-            self._desks.install_again()
+        self._desks.put_back(life.name)
 
 
 def database_of(holder: str) -> Path:

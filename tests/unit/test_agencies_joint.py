@@ -20,6 +20,7 @@ SIGN = Why(act="cosign", order="O2", reason="we stand by it", cause="")
 LEAVE = Why(act="withdraw", order="O3", reason="our source was wrong", cause="")
 MEMBERS = ("bravo", "charlie")
 ALL = ("alpha", "bravo", "charlie", "golf")
+DAY_MS = 24 * 3_600_000
 SHARED = world.LABEL._replace(tlp="GREEN")  # what is AMBER may not be passed on at all
 
 
@@ -141,6 +142,28 @@ async def test_a_refusal_before_anybody_else_has_it_makes_it_again_without(tmp_p
         assert not region.journal("golf", "recalled")  # it never had the first one
         with pytest.raises(SealError, match="does not ask bravo"):
             await region.nodes["bravo"].joint.cosign(hid, SIGN)
+
+
+async def test_what_nobody_can_be_told_of_is_not_made_again_before_it_is_taken_back(tmp_path: Path) -> None:
+    async with small_region(tmp_path, *ALL) as region:
+        hid = await shown(region)
+        for member in MEMBERS:
+            await region.nodes[member].joint.cosign(hid, SIGN)
+        await settled(region, hid)
+        await region.nodes["bravo"].joint.withdraw(hid, LEAVE)
+        await region.settle()
+        now_ms = region.clock.now_ms()
+
+        region.clock.at_ms = now_ms - DAY_MS  # no key that is known is in force yet
+        with pytest.raises(SealError, match="cannot be taken back yet"):
+            await region.nodes["alpha"].joint.settle(hid)
+        assert not region.journal("alpha", "joint_reissued")
+        assert {"What alpha knows", "Part of bravo", "Part of charlie"} == titles(region, "golf")
+
+        region.clock.at_ms = now_ms
+        await settled(region, hid)
+        assert 1 == len(region.journal("alpha", "joint_reissued"))
+        assert set() == titles(region, "golf")
 
 
 async def test_a_lead_whom_all_have_left_goes_on_alone(tmp_path: Path) -> None:
