@@ -7,6 +7,7 @@ same file.
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from broker.core import Identity, RouterCore
 from broker.quota import QuotaLimits
@@ -16,6 +17,7 @@ from conformance import world
 from conformance.evil_book import sealed
 from conformance.evil_sealer import Sealed
 from schemas.bundle import Bundle, Status
+from schemas.codec import pack
 from schemas.frames import (
     Ack,
     Announcement,
@@ -140,3 +142,22 @@ def wanted(messages: list[DownMessage]) -> list[int]:
 
 def announced(messages: list[DownMessage]) -> list[Announcement]:
     return [message for message in messages if isinstance(message, Announcement)]
+
+
+def chunked(router: SmallRouter, *readers: str, name: str = "chunked") -> Any:
+    """Release a portion in four chunks of 256 bytes; returns the portion and hid."""
+    text = pack(("EXERCISE", "chunks", ((None, "y" * 900),), "en", (), (), None, None, None, ()))
+    message, made = sealed(
+        name=name, labels=(world.LABEL,), contents=(text,), readers=tuple((item, (0,)) for item in readers),
+        chunk_bytes=256,
+    )  # fmt: skip
+    outcome = router.send(made)
+    return message.portions[0], message.hid, outcome
+
+
+def chunk(hid: bytes, portion: Any, number: int) -> ChunkMessage:
+    return ChunkMessage("chunk", hid, portion.place, number, portion.chunks[number])
+
+
+def want(hid: bytes, portion: Any, number: int) -> ChunkRequest:
+    return ChunkRequest("want", hid, portion.place, number)
