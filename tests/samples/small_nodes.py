@@ -23,7 +23,7 @@ from broker.application import Publication
 from broker.router import FrameArrived, Outcome
 from conformance import world
 from schemas.errors import LinkError
-from schemas.frames import DownMessage, Resume, UpMessage, gather_frames, read_up_frame
+from schemas.frames import DownMessage, Resume, UpMessage, gather_frames, read_up_frame, write_frame
 from schemas.label import Label
 from schemas.report import Passage, Portion, PortionContent
 from sealing.entropy import SystemEntropy
@@ -267,3 +267,19 @@ async def small_region(
             for agency in list(region.nodes):
                 await region.stop(agency)
         region.router.close()
+
+
+async def until(condition: object, limit_s: float = 30) -> None:
+    async with asyncio.timeout(limit_s):
+        while not condition():  # type: ignore[operator] # noqa: ASYNC110 - the disk thread sets no event
+            await asyncio.sleep(0.001)
+
+
+def hid_of(released: object) -> bytes:
+    hid = released.hid  # type: ignore[attr-defined]
+    assert isinstance(hid, bytes)
+    return hid
+
+
+def frame_of(message: DownMessage) -> bytes:
+    return write_frame((message,))

@@ -7,8 +7,7 @@ from conformance import world
 from schemas.frames import Delivery
 from schemas.report import PortionContent
 from schemas.workflow import DecisionContent, Outcome, RequestContent
-from tests.samples.small_nodes import WHY, SmallRegion, draft, portion, small_region
-from tests.unit.test_agencies_node import hid_of
+from tests.samples.small_nodes import WHY, SmallRegion, draft, hid_of, portion, small_region
 
 MINUTE_MS = 60_000
 ANSWER_BY = world.NOW + 20 * MINUTE_MS

@@ -11,8 +11,7 @@ from schemas.errors import InputError, SealError
 from schemas.label import Label
 from schemas.report import Parent, Passage, Portion, PortionContent
 from schemas.workflow import DecisionContent
-from tests.samples.small_nodes import WHY, SmallRegion, draft, small_region
-from tests.unit.test_agencies_node import hid_of, until
+from tests.samples.small_nodes import WHY, SmallRegion, draft, hid_of, small_region, until
 
 MINUTE_MS = 60_000
 CONTROLLED = world.LABEL._replace(tlp="GREEN", caveats=("ORCON",))

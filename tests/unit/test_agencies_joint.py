@@ -13,8 +13,7 @@ from console.node_view import show_happening
 from schemas.errors import SealError
 from schemas.label import Label
 from schemas.report import Parent, Portion, PortionContent
-from tests.samples.small_nodes import WHY, SmallRegion, draft, portion, small_region
-from tests.unit.test_agencies_node import hid_of
+from tests.samples.small_nodes import WHY, SmallRegion, draft, hid_of, portion, small_region
 
 SIGN = Why(act="cosign", order="O2", reason="we stand by it", cause="")
 LEAVE = Why(act="withdraw", order="O3", reason="our source was wrong", cause="")

@@ -11,8 +11,7 @@ from conformance import world
 from schemas.frames import Delivery, DownMessage, VerdictMessage
 from schemas.label import Precedence
 from schemas.limits import CLOCK_SKEW_MS_MAX, RECEIPT_DUE_MS
-from tests.samples.small_nodes import TIMINGS, WHY, SmallRegion, draft, portion, small_region
-from tests.unit.test_agencies_node import hid_of, until
+from tests.samples.small_nodes import TIMINGS, WHY, SmallRegion, draft, hid_of, portion, small_region, until
 
 HOUR_MS = 3_600_000
 DUE_MS = RECEIPT_DUE_MS["ROUTINE"]

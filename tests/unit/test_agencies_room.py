@@ -13,8 +13,7 @@ from conformance import world
 from schemas.errors import DiskFullError
 from schemas.frames import Ack, BundleMessage
 from sealing.statements import sign_bundle
-from tests.samples.small_nodes import TIMINGS, SmallRegion, draft, portion, small_region
-from tests.unit.test_agencies_node import hid_of, until
+from tests.samples.small_nodes import TIMINGS, SmallRegion, draft, hid_of, portion, small_region, until
 
 LARGE = portion("large", text="x" * 60_000)
 QUICK = replace(TIMINGS, retry_most_s=0.02)

@@ -13,8 +13,7 @@ from schemas.bundle import Membership
 from schemas.errors import SealError
 from schemas.limits import SILENCE_PROCEDURE_MS_MIN
 from schemas.workflow import DecisionContent
-from tests.samples.small_nodes import WHY, SmallRegion, draft, small_region
-from tests.unit.test_agencies_node import hid_of
+from tests.samples.small_nodes import WHY, SmallRegion, draft, hid_of, small_region
 
 FIRST: Final = world.LABEL._replace(tlp="GREEN", precedence="FLASH", caveats=("MEMBERS-FIRST:our-eyes",))
 OBJECT: Final = Why(act="object", order="O9", reason="not while the boats are out", cause="")

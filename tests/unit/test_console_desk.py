@@ -26,8 +26,7 @@ from schemas.report import Passage
 from schemas.workflow import CoordContent, Danger, OverrideContent, ProposalContent, ReleaseTerms
 from tests.samples.command_line import at_once
 from tests.samples.quick_region import quick_region
-from tests.samples.small_nodes import SmallRegion, draft, small_region
-from tests.unit.test_agencies_node import hid_of
+from tests.samples.small_nodes import SmallRegion, draft, hid_of, small_region
 from tests.unit.test_agencies_silence import members, put, wait_for_the_end
 
 HOUR_MS: Final = 3_600_000

@@ -10,8 +10,7 @@ from conformance import world
 from console.desk_acts import Object, Put, act_name, read_act, write_act
 from console.node_view import show_happening
 from console.sent_log import sent_messages
-from tests.samples.small_nodes import draft
-from tests.unit.test_agencies_node import hid_of
+from tests.samples.small_nodes import draft, hid_of
 from tests.unit.test_agencies_silence import ALL, FIRST, HOUR_MS, ends, members
 from tests.unit.test_console_desk import work_of
 

@@ -11,8 +11,7 @@ from conformance import world
 from schemas.errors import SealError
 from schemas.label import TLP_ORDER, Label
 from schemas.report import Parent, Passage, Portion, PortionContent
-from tests.samples.small_nodes import WHY, SmallRegion, draft, portion, small_region
-from tests.unit.test_agencies_node import hid_of
+from tests.samples.small_nodes import WHY, SmallRegion, draft, hid_of, portion, small_region
 
 HID: Final = b"h" * 32
 FIRST, SECOND = b"1" * 32, b"2" * 32

@@ -19,8 +19,7 @@ from schemas.label import Label
 from schemas.limits import OVERRIDE_PADDED_BYTES_MAX, OVERRIDE_READERS_MAX, OVERRIDES_MAX
 from schemas.report import Passage
 from schemas.workflow import OverrideContent
-from tests.samples.small_nodes import SmallRegion, draft, small_region
-from tests.unit.test_agencies_node import hid_of
+from tests.samples.small_nodes import SmallRegion, draft, hid_of, small_region
 
 AUTHORITY = "life-safety.sar"
 COMMUNITY = Community.compile(world.BUNDLE)

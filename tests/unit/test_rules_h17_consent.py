@@ -5,8 +5,7 @@ from pathlib import Path
 from agencies.drafts import WorkflowDraft
 from conformance import world
 from schemas.workflow import DecisionContent, RequestContent
-from tests.samples.small_nodes import WHY, SmallRegion, draft, small_region
-from tests.unit.test_agencies_node import hid_of
+from tests.samples.small_nodes import WHY, SmallRegion, draft, hid_of, small_region
 
 CONTROLLED = world.LABEL._replace(tlp="GREEN", caveats=("ORCON",))
 
