@@ -1,38 +1,19 @@
 """The author watches for receipts: each reader that is silent is named once, and so is what comes after all."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from agencies.notices import Notice
 from conformance import world
-from schemas.frames import Delivery, DownMessage, VerdictMessage
+from schemas.frames import DownMessage, VerdictMessage
 from schemas.label import Precedence
 from schemas.limits import CLOCK_SKEW_MS_MAX, RECEIPT_DUE_MS
+from tests.samples.overdue_receipts import WEEK_MS, look, lose_all_to, told
 from tests.samples.small_nodes import TIMINGS, WHY, SmallRegion, draft, hid_of, portion, small_region, until
 
 HOUR_MS = 3_600_000
 DUE_MS = RECEIPT_DUE_MS["ROUTINE"]
-WEEK_MS = draft("").lifetime_ms
-
-
-def lose_all_to(region: SmallRegion, *readers: str) -> None:
-    """Have a router that takes everything, and gives these readers nothing."""
-    region.wire.lost = lambda agency, message: agency in readers and isinstance(message, Delivery)
-
-
-async def look(region: SmallRegion, agency: str, at_ms: int) -> list[tuple[str, tuple[str, ...], bool]]:
-    """Look at a time, and return what the desk was told since the last look."""
-    region.set_clock(at_ms)
-    before = len(region.notices)
-    await region.nodes[agency].look_for_overdue()
-    return told(region.notices[before:], agency)
-
-
-def told(notices: Iterable[tuple[str, Notice]], agency: str) -> list[tuple[str, tuple[str, ...], bool]]:
-    return [(notice.word, notice.readers, notice.accepted) for name, notice in notices if name == agency]
 
 
 async def taken_by(region: SmallRegion, hid: bytes, *readers: str) -> None:

@@ -1,7 +1,5 @@
 """Silence procedures between nodes: put to all members, stopped by one, let go to a partner if nobody does (H17)."""
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -9,56 +7,13 @@ import pytest
 
 from agencies.drafts import ProposalDraft, Why, WorkflowDraft
 from conformance import world
-from schemas.bundle import Membership
 from schemas.errors import SealError
 from schemas.limits import SILENCE_PROCEDURE_MS_MIN
 from schemas.workflow import DecisionContent
-from tests.samples.small_nodes import WHY, SmallRegion, draft, hid_of, small_region
+from tests.samples.silence_procedure import ALL, BUNDLE, FIRST, HOUR_MS, ends, members, put, wait_for_the_end
+from tests.samples.small_nodes import WHY, SmallRegion, draft, hid_of
 
-FIRST: Final = world.LABEL._replace(tlp="GREEN", precedence="FLASH", caveats=("MEMBERS-FIRST:our-eyes",))
 OBJECT: Final = Why(act="object", order="O9", reason="not while the boats are out", cause="")
-ALL: Final = ("alpha", "bravo", "charlie", "delta")
-HOUR_MS: Final = 3_600_000
-BUNDLE: Final = world.BUNDLE._replace(
-    mechanisms=tuple(
-        item._replace(
-            memberships=tuple(Membership(state, "member", world.KEYS_FROM) for state in ("IDN", "MYS", "SGP"))
-        )
-        if item.mechanism == "our-eyes"
-        else item
-        for item in world.BUNDLE.mechanisms
-    )
-)
-
-
-@asynccontextmanager
-async def members(folder: Path, *agencies: str) -> AsyncGenerator[SmallRegion, None]:
-    """Run nodes in a community where alpha, bravo and charlie are members of the mechanism and delta is a partner."""
-    async with small_region(folder, *agencies) as region:
-        region.router.core.install(BUNDLE)
-        for node in region.nodes.values():
-            node.core.install(BUNDLE)
-        yield region
-
-
-async def put(region: SmallRegion) -> tuple[bytes, bytes]:
-    """Release a product to the members and put its release to delta to them; returns product and proposal."""
-    alpha = region.nodes["alpha"]
-    product = hid_of(await alpha.release(draft("Product", "bravo", "charlie", label=FIRST)))
-    await region.settle()
-    proposed = await alpha.silence.propose(
-        ProposalDraft(
-            mechanism="our-eyes", subject="The product goes to delta", object_by=world.NOW + HOUR_MS, why=WHY,
-            message=product, reader="delta",
-        )
-    )  # fmt: skip
-    await region.settle()
-    return product, hid_of(proposed)
-
-
-async def wait_for_the_end(region: SmallRegion) -> None:
-    region.set_clock(world.NOW + HOUR_MS + 1)
-    await region.nodes["alpha"].look_for_overdue()
 
 
 async def give(region: SmallRegion, product: bytes, *, decision: bool = True) -> dict[str, int]:
@@ -70,13 +25,6 @@ async def give(region: SmallRegion, product: bytes, *, decision: bool = True) ->
     released = await alpha.release_again(product, {"delta": 0}, WHY)
     await region.settle()
     return released.audience
-
-
-def ends(region: SmallRegion) -> list[tuple[str, list[str], list[str]]]:
-    return [
-        (entry.fields["outcome"], entry.fields["objectors"], entry.fields["absent"])
-        for entry in region.journal("alpha", "silence_over")
-    ]
 
 
 async def test_h17_what_nobody_objects_to_reaches_the_partner_once_the_time_is_over(tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ from conformance import world
 from console.commands_desk import DANGER_WORDS
 from console.desk_acts import Act, Answer, Ask, Decide, Forward, Recall, Release, Request, act_name, read_act, write_act
 from console.desk_read import read_message
-from console.desk_work import DeskWork
 from console.exits import Exit
 from console.happenings import shown_portion
 from console.inbox import read_inbox
@@ -25,22 +24,14 @@ from schemas.errors import DiskFullError, InputError, RemoteError, SealError
 from schemas.report import Passage
 from schemas.workflow import CoordContent, Danger, OverrideContent, ProposalContent, ReleaseTerms
 from tests.samples.command_line import at_once
+from tests.samples.desk_at_node import work_of
 from tests.samples.quick_region import quick_region
+from tests.samples.silence_procedure import members, put, wait_for_the_end
 from tests.samples.small_nodes import SmallRegion, draft, hid_of, small_region
-from tests.unit.test_agencies_silence import members, put, wait_for_the_end
 
 HOUR_MS: Final = 3_600_000
 CONTROLLED: Final = world.LABEL._replace(tlp="GREEN", caveats=("ORCON",))
 HID: Final = bytes(range(32))
-
-
-def work_of(region: SmallRegion, agency: str) -> DeskWork:
-    node = region.nodes[agency]
-
-    def is_done(cause: str) -> bool:
-        return any(entry.fields["cause"] == cause for entry in region.journal(agency, "intended"))
-
-    return DeskWork(node=node, on_disk=node._turns.run, clock=region.clock, is_done=is_done)
 
 
 def reading_of(region: SmallRegion, agency: str, *, now_ms: int = world.NOW) -> NodeReading:

@@ -10,9 +10,9 @@ from conformance import world
 from console.desk_acts import Object, Put, act_name, read_act, write_act
 from console.node_view import show_happening
 from console.sent_log import sent_messages
+from tests.samples.desk_at_node import work_of
+from tests.samples.silence_procedure import ALL, FIRST, HOUR_MS, ends, members
 from tests.samples.small_nodes import draft, hid_of
-from tests.unit.test_agencies_silence import ALL, FIRST, HOUR_MS, ends, members
-from tests.unit.test_console_desk import work_of
 
 
 async def test_what_a_person_puts_to_the_members_is_put_once_and_stopped_by_one_of_them(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from console.sent_log import SentLog, SentMessage, read_sent_log, sent_messages,
 from schemas.errors import StoreError
 from schemas.limits import CLOCK_SKEW_MS_MAX, RECEIPT_DUE_MS
 from schemas.report import Parent
+from tests.samples.overdue_receipts import WEEK_MS, look, lose_all_to
 from tests.samples.small_nodes import WHY, SmallRegion, draft, hid_of, small_region, until
-from tests.unit.test_agencies_receipts import WEEK_MS, look, lose_all_to
 
 DUE_MS = RECEIPT_DUE_MS["ROUTINE"]
 OPEN = world.LABEL._replace(tlp="GREEN")

@@ -15,7 +15,7 @@ from schemas.report import Passage, Portion, PortionContent
 from sealing.opening import read_content
 from tests.samples.command_line import HARBOUR_WATCH
 from tests.samples.small_nodes import WHY, small_region
-from tests.unit.test_schemas_export import EXAMPLES
+from tests.samples.wire_examples import EXAMPLES
 
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 CONTENTS: Final[dict[str, Any]] = {name: value for name, value in EXAMPLES.items() if hasattr(value, "marking")}
