@@ -14,7 +14,7 @@ from typing import Any, Final
 from conformance.audit_verifier import report_lines, verify_folder
 from tests.fuzz.file_targets import join_files, scratch, split_files, write_folder
 from tests.fuzz.target import Target, size_of
-from tests.unit.test_conformance_audit_verifier import honest
+from tests.samples.audited_region import honest
 
 _HEAD: Final = b"\x00\x24\x92\x01\xc4\x20"
 _FINDINGS_MAX: Final = 2_000
