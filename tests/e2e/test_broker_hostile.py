@@ -12,13 +12,12 @@ import struct
 import subprocess
 import sys
 import textwrap
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from broker.application import Attachment, Credentials, Publication
 from broker.fields import Reason
 from broker.limits import ServerLimits
 from broker.listen import Address, server_tls_context
@@ -26,27 +25,9 @@ from broker.server import MqttServer
 from conformance import world
 from scenarios.certificates import LinkAuthority, Validity, new_seed
 from tests.fuzz.mqtt_targets import connect, packet_samples, publish
+from tests.samples.flooded_server import CONNACK, DISCONNECT, LIMIT_S, QUICK, Anybody, assert_serves, served
 
-LIMIT_S = 60
-QUICK = ServerLimits(connect_ms_max=400, linger_ms_max=200, sweep_ms=50)
 Contexts = tuple[ssl.SSLContext | None, ssl.SSLContext | None]
-DISCONNECT, CONNACK, PINGRESP = 0xE0, 0x20, b"\xd0\x00"
-
-
-class Anybody:
-    """Admits whoever knows alpha's password, and forgets what is published."""
-
-    def authenticate(self, credentials: Credentials) -> str | None:
-        return "alpha" if credentials.client_id == "alpha" and credentials.password == b"secret" else None
-
-    async def attached(self, attachment: Attachment) -> None:
-        pass
-
-    async def published(self, agency: str, payload: bytes) -> Publication:  # noqa: ARG002 -- as every application
-        return Publication.SUCCESS
-
-    async def detached(self, attachment: Attachment) -> None:
-        pass
 
 
 @pytest.fixture(autouse=True)
@@ -80,16 +61,6 @@ def client_context(folder: Path) -> ssl.SSLContext:
     return context
 
 
-@asynccontextmanager
-async def served(
-    limits: ServerLimits = QUICK, *, tls: ssl.SSLContext | None = None
-) -> AsyncGenerator[tuple[MqttServer, Address], None]:
-    server = MqttServer(Anybody(), limits=limits)
-    async with asyncio.timeout(LIMIT_S), server.listening(tls=tls) as address:
-        yield server, address
-    assert 0 == server.connections
-
-
 async def said(reader: asyncio.StreamReader) -> bytes:
     """Everything until the server closes; a reset counts as closing."""
     try:
@@ -109,23 +80,6 @@ async def exchange(address: Address, *parts: bytes, tls: ssl.SSLContext | None =
         writer.close()
         with suppress(OSError):
             await writer.wait_closed()
-
-
-async def assert_serves(address: Address, tls: ssl.SSLContext | None = None) -> None:
-    """An honest client may be displaced in a flood, and comes again, as nodes do."""
-    while True:
-        with suppress(OSError, asyncio.IncompleteReadError):
-            reader, writer = await asyncio.open_connection(*address, ssl=tls)
-            try:
-                writer.write(connect() + b"\xc0\x00")
-                answer = await reader.readuntil(PINGRESP)
-                assert CONNACK == answer[0]
-                return
-            finally:
-                writer.close()
-                with suppress(OSError):
-                    await writer.wait_closed()
-        await asyncio.sleep(0.05)
 
 
 async def gone(server: MqttServer) -> None:
@@ -270,7 +224,7 @@ async def test_waves_of_connects_leave_as_little_as_one(contexts: Contexts, firs
 _WITHOUT_HANDLES = """
     import asyncio, json, logging, resource, socket
     from broker.limits import ServerLimits
-    from tests.e2e.test_broker_hostile import assert_serves, served
+    from tests.samples.flooded_server import assert_serves, served
     said = []
     handler = logging.Handler()
     handler.emit = lambda record: said.append(record.getMessage())
