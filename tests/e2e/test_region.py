@@ -141,13 +141,17 @@ async def test_a_broker_that_stops_in_the_middle_loses_nothing_and_repeats_nothi
         await region.nodes[AUTHOR].release(draft(portion("first")))
         await region.settle()
 
+        in_the_middle = asyncio.Event()
+
         async def release_many() -> None:
             for number in range(30):
+                if number == 10:
+                    in_the_middle.set()
                 await region.nodes[AUTHOR].release(draft(portion(f"m{number:02}"), to=("mys-mar", "idn-mar")))
 
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(release_many(), name="releasing")
-            await asyncio.sleep(0.05)
+            await in_the_middle.wait()
             await region.stop_broker()
             await region.start_broker()
         await region.settle()
