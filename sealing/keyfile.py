@@ -37,6 +37,11 @@ class PasswordCost:
 MODERATE: Final = PasswordCost(passes=pwhash.argon2id.OPSLIMIT_MODERATE, memory_bytes=pwhash.argon2id.MEMLIMIT_MODERATE)
 # For tests and for regions that live as long as one command. The console never offers it for a key that is kept.
 UNSAFE_THROWAWAY: Final = PasswordCost(passes=1, memory_bytes=8192)
+# What a file may ask for stands in the clear and is proved only by paying it, so whoever can put a file there sets the
+# price. No file of ours asks for more than MODERATE; twice of each lets a later version raise one and be read by this
+# one, and is about six seconds and 512 MiB, which a small machine can bear.
+_PASSES_MAX: Final = 2 * MODERATE.passes
+_MEMORY_BYTES_MAX: Final = 2 * MODERATE.memory_bytes
 
 
 class _BoxSecret(NamedTuple):
@@ -50,8 +55,8 @@ class _Locked(NamedTuple):
     magic: Literal["sandiwara-key"]
     version: Literal[1]
     name: AgencyId
-    passes: Annotated[int, Field(ge=1, le=16)]
-    memory_bytes: Annotated[int, Field(ge=8192, le=1024**3)]
+    passes: Annotated[int, Field(ge=1, le=_PASSES_MAX)]
+    memory_bytes: Annotated[int, Field(ge=8192, le=_MEMORY_BYTES_MAX)]
     salt: Annotated[bytes, Field(min_length=16, max_length=16)]
     nonce: Annotated[bytes, Field(min_length=24, max_length=24)]
     ciphertext: Annotated[bytes, Field(max_length=_FILE_BYTES_MAX)]

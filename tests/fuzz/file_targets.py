@@ -352,7 +352,7 @@ def key_samples() -> tuple[bytes, ...]:
 
 
 def _is_dear(received: bytes) -> bool:
-    """Tell whether the file asks for more work than a fuzzer has time for; the shape bounds it at 16 passes, 1 GiB."""
+    """Tell whether the file asks for more work than a fuzzer has time for; the shape bounds it at 6 passes, 512 MiB."""
     try:
         value: Any = unpack(received, bytes_max=1 << 20)
         return bool(value[3] * value[4] > 1 << 20)

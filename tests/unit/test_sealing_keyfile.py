@@ -130,6 +130,34 @@ def test_a_cost_that_would_eat_the_machine_is_not_tried(path: Path) -> None:
         read_key_file(path, name="alpha", password=PASSWORD)
 
 
+@pytest.mark.parametrize(
+    ("cost", "answer", "tried"),
+    [
+        ({"passes": 6, "memory_bytes": 512 << 20}, "does not open with this password", 1),
+        ({"passes": 7}, "is not a key file", 0),
+        ({"memory_bytes": (512 << 20) + 1}, "is not a key file", 0),
+        ({"passes": 16, "memory_bytes": 1 << 30}, "is not a key file", 0),
+    ],
+    ids=["twice what ours ask for", "a pass more", "a byte more", "what an earlier version bore"],
+)
+def test_a_file_that_asks_for_more_than_twice_of_ours_is_refused_before_any_stretching(
+    path: Path, monkeypatch: pytest.MonkeyPatch, cost: dict[str, int], answer: str, tried: int
+) -> None:
+    """Its cost stands in the clear: whoever can put a file there would choose how long a node is busy with it."""
+    stretched: list[PasswordCost] = []
+
+    def note(_password: bytes, asked: PasswordCost, _salt: bytes) -> bytes:
+        stretched.append(asked)
+        return bytes(32)
+
+    monkeypatch.setattr("sealing.keyfile._derive", note)
+    replace_fields(path, **cost)
+
+    with pytest.raises(KeyFileError, match=answer):
+        read_key_file(path, name="alpha", password=PASSWORD)
+    assert tried == len(stretched)
+
+
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644])
 def test_a_file_that_others_can_read_is_not_used(path: Path, mode: int) -> None:
     path.chmod(mode)
