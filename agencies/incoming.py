@@ -87,6 +87,7 @@ class Effects:
     resume: bool = False
     hailed: bool = False
     bundle_installed: bool = False
+    recall_refused: bool = False
     chunks_moved: bool = False
     awaiting: int | None = None
     due_ms: int | None = None
@@ -368,6 +369,7 @@ class Incoming:
         if settled is None:
             return
         effects.settled += settled.when == "now"
+        effects.recall_refused |= settled.kind == "recall" and verdict.outcome != "accepted"
         self._store.passing("send.4")
         self._witnessing.promised(verdict.router, machine_ms=moment.machine_ms)
         if verdict.outcome == "accepted":
@@ -440,6 +442,8 @@ class Incoming:
             return
         self._store.keep_bundle(bundle.version, message.signed_bundle)
         effects.bundle_installed = True
+        # One that was refused for who is revoked is repeated once that is known here: verdict or bundle, as they come.
+        effects.recall_refused |= bool(self._store.refused_recalls())
         self._write("bundle", moment, version=bundle.version)
 
     def _announcement(self, message: Announcement, moment: Moment) -> None:

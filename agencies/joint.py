@@ -123,7 +123,8 @@ class JointProducts(Outgoing):
         led = self._store.joint.led(hid)
         if led is None or not self._store.can_release(hid):
             return Released(hid=None, audience={}, left_out={})
-        past = sorted(self._store.released_to(hid))
+        had = self._store.released_to(hid)
+        past = sorted(had.keys() - set(self.not_active(had)))
         if past and self.missing_keys(past, at_ms=moment.at_ms) == tuple(past):
             # Made again now, the old text would stand with its readers for ever: the recall is tried once only.
             msg = f"no box key is known of {', '.join(past)}, so {hid.hex()[:16]} cannot be taken back yet"
@@ -149,6 +150,10 @@ class JointProducts(Outgoing):
                 return Released(hid=None, audience={}, left_out={})
             members, parents = self._gone(led.plan, self._store.joint.answers(hid))
             left = _without(led, members, parents)
+            # "A lead MUST leave out likewise a co-signer that may not have all that is left": it cannot be asked.
+            while unfit := {*self._joint_audience(left, left.cosigners, moment.at_ms).left_out} & {*left.cosigners}:
+                members |= unfit
+                left = _without(led, members, parents)
             self._store.joint.end(hid)
             released = Released(hid=None, audience={}, left_out={})
             if left.parts and left.cosigners:

@@ -18,6 +18,7 @@ from agencies.acts import NodeActs
 from agencies.core import NodeCore
 from agencies.incoming import Arrival, Effects, readmit
 from agencies.notices import Notice
+from agencies.recalls import repeat_refused
 from agencies.store import NodeStore
 from agencies.tails import OwnTails
 from agencies.turns import DiskTurns
@@ -126,6 +127,7 @@ class Node(NodeActs):
         self._ending = False  # the owner has told the node to end
         self._hailed = False  # the router has had no hello of this node
         self._noted_up = False  # the journal says that the link is up
+        self._recall_refused = bool(store.refused_recalls())
         self._arrived: asyncio.Queue[bytes] = asyncio.Queue(maxsize=_FRAMES_GATHERED_MAX)
         readmit(core, store.announcements())
 
@@ -134,6 +136,8 @@ class Node(NodeActs):
         """Keep the node running for as long as the block runs."""
         if self.store.owes():
             await self._tell_untold()
+            self._owing.set()
+        if self._recall_refused:
             self._owing.set()
         async with asyncio.TaskGroup() as tasks:
             kept = [
@@ -389,7 +393,8 @@ class Node(NodeActs):
         self._control.extend(effects.replies)
         if any(isinstance(message, Announcement) for message in messages):
             self._lookups.announced()
-        if effects.owed:
+        self._recall_refused = self._recall_refused or effects.recall_refused
+        if effects.owed or effects.recall_refused:
             self._owing.set()
         self._wake.set()
         for arrival in effects.arrivals:
@@ -425,16 +430,22 @@ class Node(NodeActs):
             # Nothing left to send, or no key to send it with yet: the next arrival or announcement looks again.
             self._owing.clear()
             try:
-                while await self._turns.run(self._send_receipts, then=self._count_unsettled) is not None:
+                while await self._turns.run(self._send_owed, then=self._count_unsettled) is not None:
                     self._wake.set()
             except DiskFullError:
                 self._owing.set()
                 if not self._ending:
                     await self._room.has_room()
 
-    def _send_receipts(self) -> tuple[int, int | None] | None:
-        """Put receipts into the outbox; returns how many releases wait in it then and when the first of all is due."""
-        if not self._outgoing.send_receipts(self._moment()):
+    def _send_owed(self) -> tuple[int, int | None] | None:
+        """Put receipts and repeated recalls into the outbox.
+
+        Returns:
+            How many releases wait in it then and when the first of all is due; None if nothing was put into it.
+        """
+        repeated = self._recall_refused and repeat_refused(self.store, self._outgoing, self._moment())
+        self._recall_refused = False
+        if not self._outgoing.send_receipts(self._moment()) and not repeated:
             return None
         self.store.passing("send.2")
         return self.store.waiting_count(), self.store.next_due()

@@ -7,6 +7,7 @@ import sqlite3
 from typing import Any, Final, Literal, NamedTuple
 
 from schemas.codec import pack, read_shape, unpack
+from schemas.errors import Code
 from schemas.label import Label
 from schemas.limits import CLOCK_SKEW_MS_MAX, CONTENT_BYTES_MAX, ENVELOPE_BYTES_MAX
 from sealing.portions import SealedPortion
@@ -38,6 +39,14 @@ class WatchedRelease(NamedTuple):
     readers: tuple[ReaderDue, ...]
     over_ms: int
     due_ms: int
+
+
+class RefusedRecall(NamedTuple):
+    """A recall that the router refused for one of its readers, so that it has reached none of them."""
+
+    hid: bytes
+    subject: bytes
+    readers: tuple[str, ...]
 
 
 class Settled(NamedTuple):
@@ -243,6 +252,19 @@ class Outbox:
     def stop_watching(self, hid: bytes) -> None:
         """Await no receipts any more on a message that was recalled; its recall is awaited instead."""
         self._sql.execute("UPDATE outbox SET due = NULL WHERE hid = ? AND state = 'accepted'", (hid,))
+
+    def refused_recalls(self) -> list[RefusedRecall]:
+        """Return the recalls that were refused for a reader, and that no later one has taken the place of."""
+        rows = self._sql.execute(
+            "SELECT hid, subject, readers FROM outbox AS refused"
+            " WHERE kind = 'recall' AND state = 'refused' AND code = ? AND NOT EXISTS (SELECT 1 FROM outbox AS later"
+            " WHERE later.kind = 'recall' AND later.subject = refused.subject AND later.number > refused.number)",
+            (Code.AUDIENCE,),
+        )
+        return [
+            RefusedRecall(hid, subject, tuple(item.reader for item in _readers(packed)))
+            for hid, subject, packed in rows.fetchall()
+        ]
 
     def receipted(self, subject: bytes, *, recall: bool) -> dict[str, int]:
         """Return who has receipted a message, with the bits; of a recall, who has said what became of it."""

@@ -34,6 +34,7 @@ from sealing.entropy import Entropy
 from sealing.seal import Reader, SealedMessage, release, seal
 
 NO_KEY_RULE: Final = "KEY-EPOCH"  # the reader has announced no box key: its node has not been seen
+NOT_ACTIVE_RULE: Final = "NTK-READER"  # the bundle in force calls it suspended or revoked
 _RECEIPT_WHY: Final = Why(act="receipt", order="", reason="every arrival is receipted", cause="")
 
 
@@ -100,6 +101,11 @@ class Outgoing:
     def missing_keys(self, readers: Iterable[str], *, at_ms: int) -> tuple[str, ...]:
         """Return those readers whose current box key is not known here."""
         return tuple(reader for reader in readers if not self._has_key(reader, at_ms))
+
+    def not_active(self, agencies: Iterable[str]) -> tuple[str, ...]:
+        """Return those agencies to which nothing may go by the bundle in force, whatever it says."""
+        found = {name: self._core.community.agency(name) for name in agencies}
+        return tuple(name for name, agency in found.items() if agency is None or agency.status != "active")
 
     def release(
         self,
@@ -255,7 +261,8 @@ class Outgoing:
     def recall(self, hid: bytes, why: Why, moment: Moment) -> Released:
         """Take a message of ours back from everybody who has any of it; it cannot be released again.
 
-        It may be done again: for who had no key at the time, or where the router has forgotten it with its disk.
+        It may be done again: for who had no key at the time, or was suspended, or where the router has forgotten it
+        with its disk.
 
         Raises:
             SealError: If the message is not ours, was given to nobody, or still waits for a verdict.
@@ -265,11 +272,17 @@ class Outgoing:
         if not self._store.has_sealed(hid) or past.keys() != self._store.offered_to(hid).keys() or not past:
             msg = f"{hid.hex()[:16]} was released to nobody, or not by {self._core.agency}, or has no verdict yet"
             raise SealError(msg, remedy="only its originator can recall a message, once the router has decided on it")
-        missing = self.missing_keys(sorted(past), at_ms=moment.at_ms)
-        left_out = dict.fromkeys(missing, NO_KEY_RULE)
+        # "An originator MUST leave who is not active out of a recall": the router would refuse it for all the others.
+        inactive = self.not_active(sorted(past))
+        missing = self.missing_keys(sorted(past.keys() - set(inactive)), at_ms=moment.at_ms)
+        left_out = dict.fromkeys(inactive, NOT_ACTIVE_RULE) | dict.fromkeys(missing, NO_KEY_RULE)
         bits = {reader: 0 for reader in past if reader not in left_out}
         with self._store.transaction():
             self._write("intended", moment, **_why(why), to=sorted(past), left_out=left_out)
+            if not bits and not missing:
+                # There is nobody to be told, and still it is not to be released any more.
+                self._store.forget_sealed(hid)
+                self._store.stop_watching(hid)
             if not bits:
                 return Released(hid=None, audience={}, left_out=left_out)
             sealed = seal(

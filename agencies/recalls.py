@@ -5,13 +5,15 @@ desk to recall those in turn; so a recall goes as far as the message went (H13).
 ever had the message, whether it is erased there and in what it was used. Runs where the node's store is used.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
+from agencies.drafts import Why
 from agencies.notices import Notice
-from agencies.outgoing import Moment
+from agencies.outgoing import Moment, Outgoing
 from agencies.store import NodeStore
-from schemas.errors import InputError
+from schemas.errors import InputError, SealError
 from schemas.workflow import ReceiptItem
 
 RecallAnswer = Literal["purged", "cannot", "no answer yet"]
@@ -39,6 +41,26 @@ def take_recall(store: NodeStore, ref: bytes, *, by: bytes, originator: str, mom
         products = [product.hex() for product in tainted]
         _write(store, "tainted", moment, hid=ref.hex(), by=by.hex(), originator=originator, products=products)
     return Notice(word="recalled", at_ms=moment.at_ms, hid=ref, kind="recall", readers=(originator,), products=tainted)
+
+
+def repeat_refused(store: NodeStore, outgoing: Outgoing, moment: Moment) -> bool:
+    """Repeat the recalls that were refused since one of their readers was not active any more; False if there are none.
+
+    The router knew of a revocation before this node did, and refused the recall for everybody. While the bundle here
+    calls all of them active, it has to come first.
+
+    Raises:
+        StoreError: If the disk is full; then they are to be repeated still.
+    """
+    repeated = False
+    for refused in store.refused_recalls():
+        gone = outgoing.not_active(refused.readers)
+        if not gone or not store.released_to(refused.subject).keys() - set(gone):
+            continue
+        why = Why(act="recall", order="", reason="one of its readers is not active any more", cause=refused.hid.hex())
+        with suppress(SealError):  # a release of the message waits for its verdict: after that
+            repeated = outgoing.recall(refused.subject, why, moment).hid is not None or repeated
+    return repeated
 
 
 def tainted_by(store: NodeStore, ref: bytes) -> tuple[bytes, ...]:

@@ -17,6 +17,7 @@ from scenarios.soak.ghost_community import Bundles
 from scenarios.soak.ghost_reports import Reports
 from scenarios.soak.invariants import CONSENT, Tolerance
 from scenarios.soak.losses import Losses
+from scenarios.soak.reference import BROKER
 
 # Nothing in a plan is asked for longer; what is due later was asked for by a clock that leapt.
 _DUE_MS_MOST: Final = 120_000
@@ -240,11 +241,16 @@ class Consents:
         )
 
     def _is_heard(self, request: str) -> bool:
-        """Tell whether every decision on a request was taken in by who asked."""
+        """Tell whether every decision on a request was taken in by who asked.
+
+        One that the broker has forgotten with its disk never comes; its author misses the receipt.
+        """
         asker, originator = self.parties[request]
-        reports = self._reports
+        reports, came = self._reports, self._known.get(asker, {})
         return all(
-            (asker, hid) not in reports.rejected and "accepted" in reports.settled.get((originator, hid), [])
+            (asker, hid) not in reports.rejected
+            and "accepted" in reports.settled.get((originator, hid), [])
+            and (hid in came or BROKER not in self._losses.put_back)
             for hid, decided in self._decisions.items()
             if decided == request
         )

@@ -140,6 +140,8 @@ class Recalls:
             return missing  # its authors are told of the receipts that do not come
         for hid, asked in self.asked.items():
             carried_out = [item for item in asked if self._is_accepted(item, hid)]
+            if not carried_out and self._is_left_refused(asked):
+                missing.append(f"{asked[-1].author} has not repeated its recall of {hid}, which was refused")
             for reader in sorted({reader for item in carried_out for reader in item.readers}):
                 missing += self._unexplained_at(hid, carried_out[0].author, reader, databases[reader])
         return missing
@@ -153,6 +155,16 @@ class Recalls:
                 self._broke(RECALLED, f"the router has no record of the recall of {hid}")
             return False
         return "accepted" in verdicts and asked.author not in self._bundles.revoked_anywhere
+
+    def _is_left_refused(self, asked: list[Asked]) -> bool:
+        """Tell whether an author left it at a refusal, though one of its readers could have been told."""
+        last, struck = asked[-1], self._bundles.revoked_anywhere
+        # A clock that errs has it refused in earnest, and who has forgotten does not know whom to tell.
+        if self._tolerance.skewed or {BROKER, last.author} & self._losses.put_back:
+            return False
+        told = {reader for item in asked for reader in item.readers}
+        refused = self._reports.settled.get((last.author, last.recall), []) == ["refused"]
+        return refused and last.author not in struck and bool(told - struck)
 
     def _unexplained_at(self, hid: str, author: str, reader: str, sql: sqlite3.Connection) -> list[str]:
         refused = any((reader, item.recall) in self._reports.rejected for item in self.asked[hid])

@@ -165,6 +165,25 @@ async def test_what_nobody_can_be_told_of_is_not_made_again_before_it_is_taken_b
         assert set() == titles(region, "golf")
 
 
+async def test_who_is_revoked_meanwhile_is_left_out_of_what_is_made_again(tmp_path: Path) -> None:
+    async with small_region(tmp_path, *ALL) as region:
+        hid = await shown(region)
+        for member in MEMBERS:
+            await region.nodes[member].joint.cosign(hid, SIGN)
+        await settled(region, hid)
+        await region.nodes["bravo"].joint.withdraw(hid, LEAVE)
+        await region.settle()
+        await region.stop("charlie")
+        region.wire.follow(region.router.install(status={"charlie": "revoked"}))
+
+        await settled(region, hid)
+
+        assert [["bravo", "charlie"]] == [
+            entry.fields["without"] for entry in region.journal("alpha", "joint_reissued")
+        ]
+        assert {"What alpha knows"} == titles(region, "golf")
+
+
 async def test_a_lead_whom_all_have_left_goes_on_alone(tmp_path: Path) -> None:
     async with small_region(tmp_path, *ALL) as region:
         hid = await shown(region)
