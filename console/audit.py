@@ -10,7 +10,9 @@ from console.exits import Exit
 from console.passwords import unlocking_password
 from console.screen import console, plain, write_json
 from scenarios.audit_deployed import export_broker_part, export_node_part
-from scenarios.deployed import NODE_DATABASE, broker_folder, node_folder, read_broker_part, read_node_part
+from scenarios.deployed import NODE_DATABASE, broker_folder, node_folder
+from scenarios.deployed_broker import read_broker_part
+from scenarios.deployed_node import read_node_part
 from scenarios.deployment import AGENCY_KEY_FILE, NODES, PASSWORDS, ROUTER_KEY_FILE
 from scenarios.enrolment import ROUTER
 from schemas.errors import InputError, UsageError

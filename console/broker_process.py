@@ -9,7 +9,8 @@ from console.exits import Exit
 from console.passwords import unlocking_password
 from console.screen import console, plain, write_json_line
 from console.sharing import allow_open_files
-from scenarios.deployed import BrokerPart, broker_folder, read_broker_part, running_broker
+from scenarios.deployed import broker_folder
+from scenarios.deployed_broker import BrokerPart, read_broker_part, running_broker
 from scenarios.deployment import PASSWORDS, is_loopback
 from scenarios.enrolment import ROUTER
 from scenarios.region import World

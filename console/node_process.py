@@ -20,7 +20,8 @@ from console.passwords import unlocking_password
 from console.report_file import WrittenReport, read_report_file
 from console.screen import console, write_json_line
 from policy.community import Community
-from scenarios.deployed import NodePart, make_node, node_folder, open_node_store, read_node_part
+from scenarios.deployed import node_folder
+from scenarios.deployed_node import NodePart, make_node, open_node_store, read_node_part
 from scenarios.deployment import OUTGOING, PASSWORDS, LinkSettings, is_loopback
 from scenarios.region import World
 from scenarios.values import read_duration_ms

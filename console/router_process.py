@@ -11,7 +11,8 @@ from console.ending import run_until_ended
 from console.exits import Exit
 from console.passwords import unlocking_password
 from console.screen import console, plain, write_json_line
-from scenarios.deployed import BrokerPart, broker_folder, read_broker_part
+from scenarios.deployed import broker_folder
+from scenarios.deployed_broker import BrokerPart, read_broker_part
 from scenarios.deployed_router import router_settings, running_router
 from scenarios.deployment import PASSWORDS, PLAIN_PORT, TLS_PORT, LinkSettings, is_loopback
 from scenarios.enrolment import ROUTER

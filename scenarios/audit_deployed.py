@@ -9,7 +9,9 @@ from typing import Final
 
 from broker.store import Store
 from scenarios.audit_export import export_node, export_router
-from scenarios.deployed import BROKER_DATABASE, NODE_DATABASE, BrokerPart, NodePart, open_node_store
+from scenarios.deployed import BROKER_DATABASE, NODE_DATABASE
+from scenarios.deployed_broker import BrokerPart
+from scenarios.deployed_node import NodePart, open_node_store
 from scenarios.enrolment import ROUTER
 from schemas.errors import InputError
 from sealing.keys import sign_pair_from_seed

@@ -1,6 +1,6 @@
 """The router's part of a deployed region, run as a client of somebody else's MQTT 5 broker.
 
-Beside scenarios/deployed.py, which runs the same part with our own server in front: here the part's own link settings
+Beside scenarios/deployed_broker.py, which runs the same part with our own server in front: here the part's own link settings
 say who the router is at the other broker.
 """
 
@@ -10,7 +10,8 @@ from typing import Final
 
 from broker.foreign import ForeignHost
 from scenarios.certificates import check_certificate
-from scenarios.deployed import BrokerPart, read_link_password, read_settings, running_service
+from scenarios.deployed import read_link_password, read_settings
+from scenarios.deployed_broker import BrokerPart, running_service
 from scenarios.deployment import (
     LINK_AUTHORITY_FILE,
     LINK_FILE,

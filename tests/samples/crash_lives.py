@@ -68,11 +68,11 @@ def _live(words: tuple[str, ...], output: str, armed: tuple[Point, int] | None) 
         os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), stream)
     from console import node_process
     from console.cli import main
-    from scenarios import deployed
+    from scenarios import deployed_node
     from transport.disk import Database
 
-    deployed.MODERATE = UNSAFE_THROWAWAY  # type: ignore[attr-defined] # so a key file that is written anew opens fast
-    node_process.make_node = partial(deployed.make_node, timings=TIMINGS)  # type: ignore[attr-defined] # handed in
+    deployed_node.MODERATE = UNSAFE_THROWAWAY  # type: ignore[attr-defined] # so a key file that is written anew opens fast
+    node_process.make_node = partial(deployed_node.make_node, timings=TIMINGS)  # type: ignore[attr-defined] # handed in
     os.environ["SANDIWARA_PASSWORD"] = PASSWORD
     if armed is not None:
         Database.passing = staticmethod(Countdown(*armed))
