@@ -7,6 +7,7 @@ its node was down is seen to as well.
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 from agencies.drafts import Draft
@@ -125,8 +126,9 @@ class JointDesks:
         for _ in range(_LOOKS_MOST):
             await asyncio.sleep(_LOOKS_S)
             self._news.discard(order)
-            moved = await self._try(story.lead, lambda node: self._settle(node, order))
-            if moved or self._thinking[order] or asyncio.get_running_loop().time() < until_s:
+            moved: list[bytes] = []
+            looked = await self._try(story.lead, partial(self._settle, order, moved))
+            if moved or not looked or self._thinking[order] or asyncio.get_running_loop().time() < until_s:
                 continue
             if await self._try(story.lead, lambda node: self._give_up(node, order)) and order not in self._news:
                 break
@@ -136,21 +138,21 @@ class JointDesks:
         """Do something once; a node that is down, or has to wait, has done it neither way."""
         return await self._book.until_done(agency, act, tries=1)
 
-    async def _settle(self, node: Node, order: str) -> bool:
-        """Do what the answers call for; tells whether they called for anything."""
-        moved = False
+    async def _settle(self, order: str, moved: list[bytes], node: Node) -> bool:
+        """Do what the answers call for, and put down of which products they called for anything."""
         for hid in await node.joint.led():
             if self._book.ghost.reports.order_of.get(hid.hex()) != order:
                 continue
             try:
                 released = await node.joint.settle(hid)
             except SealError:
-                moved = True  # a verdict or a key is missing: it is looked at again
+                moved.append(hid)  # a verdict or a key is missing: it is looked at again
                 continue
-            moved = moved or released is not None
+            if released is not None:
+                moved.append(hid)
             if released is not None and released.hid is not None:
                 self._book.ghost.saw("joint product went on")
-        return moved
+        return True
 
     async def _give_up(self, node: Node, order: str) -> bool:
         """Recall what not enough have signed; tells whether nothing of it is open any more.
