@@ -11,6 +11,7 @@ from console.passwords import unlocking_password
 from console.screen import console, plain, write_json
 from policy.amendment import OF_MECHANISMS, Amendment, Step, amend
 from policy.consistency import CHAIR
+from scenarios.accession import Card, furnish, read_card
 from scenarios.bundle_files import (
     authority_key_file,
     held_bundle,
@@ -20,7 +21,7 @@ from scenarios.bundle_files import (
     write_bundle_file,
 )
 from scenarios.catalogue import find_pack
-from scenarios.deployment import AUTHORITIES, PASSWORDS
+from scenarios.deployment import AUTHORITIES, NODES, PASSWORDS
 from scenarios.enrolment import revise_bundle
 from scenarios.pack import load_pack
 from scenarios.values import datetime_ms, read_datetime
@@ -123,16 +124,24 @@ def _propose(arguments: argparse.Namespace) -> None:
     held = held_bundle(Path(arguments.folder))
     now_ms = SystemClock().now_ms()
     amendments = [_amendment(step, text) for step, text in arguments.steps or ()]
+    cards = [read_card(Path(name)) for name in arguments.enrol]
+    if cards and arguments.pack is None:
+        msg = "--enrol: a card says nothing but a name and a key"
+        raise UsageError(msg, remedy="give by --pack a pack that has the agency, with state, kind and clearance")
     if not amendments and arguments.pack is None:
         msg = "nothing is to be changed"
         raise UsageError(msg, remedy="give --pack, or a step such as --suspend AGENCY")
-    bundle = _amended(held.proposal.bundle, amendments, arguments.pack, now_ms)
+    bundle = _amended(held.proposal.bundle, amendments, arguments.pack, cards, now_ms)
     out = Path(arguments.out)
     if out.exists() and not arguments.replace:
         msg = f"{out} is there already"
         raise UsageError(msg, remedy="choose another --out, or add --replace")
     write_bundle_file(out, Proposal(bundle=bundle, body=pack(bundle), signatures=()))
-    steps = [*([f"as the pack {arguments.pack} says"] if arguments.pack else []), *(item.text for item in amendments)]
+    steps = [
+        *([f"as the pack {arguments.pack} says"] if arguments.pack else []),
+        *(f"{card.agency} comes in, with the key {card.fingerprint}" for card in cards),
+        *(item.text for item in amendments),
+    ]
     if arguments.json:
         document = {"file": str(out), "version": bundle.version, "steps": steps, "threshold": held.root.threshold}
         write_json(document)
@@ -143,10 +152,13 @@ def _propose(arguments: argparse.Namespace) -> None:
         screen.print(plain(f"  {text}"), soft_wrap=True)
 
 
-def _amended(held: Bundle, amendments: Sequence[Amendment], pack_name: str | None, now_ms: int) -> Bundle:
+def _amended(
+    held: Bundle, amendments: Sequence[Amendment], pack_name: str | None, cards: Sequence[Card], now_ms: int
+) -> Bundle:
     bundle = held
     if pack_name is not None:
-        bundle = revise_bundle(held, load_pack(find_pack(pack_name)), at_ms=now_ms)
+        newcomers = {card.agency: card.key for card in cards}
+        bundle = revise_bundle(held, load_pack(find_pack(pack_name)), at_ms=now_ms, newcomers=newcomers)
         bundle = bundle._replace(version=held.version)
     bundle = amend(bundle, amendments, at_ms=now_ms)
     # In force a little earlier, so that a machine whose clock is a little late takes it too; what begins with it does
@@ -224,8 +236,18 @@ def _install(arguments: argparse.Namespace) -> None:
     region = Path(arguments.folder)
     installed = install(region, Path(arguments.file), now_ms=SystemClock().now_ms())
     version = installed.bundle.version
+    came_in = furnish(region, installed)
     if arguments.json:
-        write_json({"folder": str(region), "version": version, "signed_by": list(installed.authorities)})
+        write_json(
+            {
+                "folder": str(region), "version": version, "signed_by": list(installed.authorities),
+                "came_in": list(came_in),
+            }
+        )  # fmt: skip
         return
     text = f"{region}: version {version} is installed; a running broker takes it up in seconds and tells every node"
-    console().print(plain(text), soft_wrap=True)
+    screen = console()
+    screen.print(plain(text), soft_wrap=True)
+    for agency in came_in:
+        folder = region / NODES / agency
+        screen.print(plain(f"  {agency} has come in: copy {folder} to its machine, and no other"), soft_wrap=True)

@@ -8,6 +8,7 @@ from typing import Any, Final
 from console.commands_bundle import add_bundle
 from console.commands_deployed import (
     add_broker,
+    add_enrol,
     add_init,
     add_log,
     add_node,
@@ -200,6 +201,19 @@ _COMMANDS: Final = (
         ),
         module="console.init",
         add_arguments=add_init,
+    ),
+    Command(
+        name="enrol",
+        summary="make the folder of one agency more for such a region",
+        description="Make keys, link password and certificate of an agency that is to come into a region while it\n"
+        "runs, in a folder like those that 'init' made, and the card by which the authorities take it in with\n"
+        "'sandiwara bundle propose --enrol'. Until they have signed, nobody knows it. It gets no past traffic.",
+        examples=(
+            "sandiwara enrol region-a tls-mar",
+            "sandiwara enrol region-a tls-mar --keys /media/safe/authorities --password-file secret.txt",
+        ),
+        module="console.enrol",
+        add_arguments=add_enrol,
     ),
     Command(
         name="broker",

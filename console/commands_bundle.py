@@ -37,6 +37,10 @@ def add_bundle(parser: argparse.ArgumentParser) -> None:
         propose.add_argument(
             f"--{name}", dest="steps", action="append", metavar=metavar, type=partial(_step, name), help=text
         )
+    propose.add_argument(
+        "--enrol", action="append", default=[], metavar="CARD",
+        help="take in the agency whose card 'sandiwara enrol' wrote, as --pack describes it",
+    )  # fmt: skip
     propose.add_argument("--out", metavar="FILE", required=True, help="where to write it")
     propose.add_argument("--replace", action="store_true", help="write over an earlier proposal")
     sign = add("sign", help="add one authority's signature")

@@ -40,6 +40,20 @@ def add_init(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ask-password", action="store_true", help="ask for the password on the terminal")
 
 
+def add_enrol(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``enrol``."""
+    _add_folder(parser)
+    parser.add_argument("agency", metavar="AGENCY", help="the new agency's id, such as tls-mar")
+    parser.add_argument(
+        "--keys", metavar="DIR", help="the folder 'authorities', wherever it lies (default: that of the region)"
+    )
+    add_password(
+        parser,
+        "unlock the link authority's key, and lock the agency's, with the password in this file (else: the environment "
+        "variable SANDIWARA_PASSWORD; else that of DIR/passwords unlocks, and a new one is made there)",
+    )
+
+
 def add_broker(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``broker``."""
     _add_folder(parser)

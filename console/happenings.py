@@ -23,6 +23,7 @@ _TOLD: Final = frozenset(
         "recalled",
         "overridden",
         "misreleased",
+        "bundle",
         "link_up",
         "link_down",
         "overdue",

@@ -33,6 +33,7 @@ def _line(happening: dict[str, Any]) -> str:
     lines: dict[str, Callable[[], str]] = {
         "link_up": lambda: "linked to the broker",
         "link_down": lambda: "the link is down; it is tried again",
+        "bundle": lambda: f"version {happening['version']} of the bundle is in force here",
         "sent": lambda: _sent(hid, happening),
         "not_sent": lambda: f"{happening['file']} cannot be sent: {happening['reason']}",
         "accepted": lambda: f"{hid} accepted by the router",

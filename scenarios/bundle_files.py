@@ -1,7 +1,7 @@
 """The bundle of a deployed region as a file: what is in force, what is proposed, and how the one becomes the other.
 
-A running broker looks at its file every few seconds (scenarios/deployed_broker.py), so installing is writing that file, and
-there is nothing to restart and no port to ask at.
+A running broker looks at its file every few seconds (scenarios/deployed_broker.py), so installing is writing that
+file, and there is nothing to restart and no port to ask at.
 """
 
 from dataclasses import dataclass

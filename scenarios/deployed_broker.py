@@ -4,11 +4,10 @@ A running broker looks at its bundle file every few seconds and takes a new vers
 """
 
 import asyncio
-import hmac
 import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -33,10 +32,10 @@ from scenarios.deployment import (
     ROUTER_KEY_FILE,
     SETTINGS_FILE,
     LinkSettings,
-    link_password_hash,
 )
 from scenarios.enrolment import ROUTER
-from scenarios.part_files import RESTORE, read_part_file, read_part_json
+from scenarios.link_passwords import LinkPasswords
+from scenarios.part_files import read_part_file
 from scenarios.region import World
 from schemas.errors import InputError, KeyFileError, StoreError
 from sealing.keyfile import read_key_file
@@ -55,8 +54,7 @@ class BrokerPart:
     shared: Shared
     settings: LinkSettings
     signer: SignPair
-    salt: str
-    hashes: dict[str, str] = field(repr=False)
+    links: LinkPasswords
 
 
 def read_broker_part(folder: Path, *, password: bytes, now_ms: int) -> BrokerPart:
@@ -68,18 +66,13 @@ def read_broker_part(folder: Path, *, password: bytes, now_ms: int) -> BrokerPar
     """
     shared = read_shared(folder, now_ms=now_ms)
     settings = read_settings(folder / SETTINGS_FILE)
-    links = read_part_json(folder / LINKS_FILE)
-    salt, hashes = links.get("salt"), links.get("hashes")
-    if not isinstance(salt, str) or not isinstance(hashes, dict):
-        msg = f"{folder / LINKS_FILE} is damaged: it holds no link passwords"
-        raise InputError(msg, remedy=RESTORE)
+    links = LinkPasswords(folder / LINKS_FILE)
     ring = read_key_file(folder / ROUTER_KEY_FILE, name=ROUTER, password=password)
     signer = sign_pair_from_seed(ring.sign_seed)
     if signer.public not in [item.key.key for item in shared.bundle.routers if item.router == ROUTER]:
         msg = f"{folder / ROUTER_KEY_FILE} is the key of another region's router"
         raise KeyFileError(msg, remedy="files of two regions were mixed; put the right ones back")
-    known = {name: text for name, text in hashes.items() if isinstance(text, str)}
-    return BrokerPart(folder=folder, shared=shared, settings=settings, signer=signer, salt=salt, hashes=known)
+    return BrokerPart(folder=folder, shared=shared, settings=settings, signer=signer, links=links)
 
 
 @asynccontextmanager
@@ -193,6 +186,12 @@ class _BundleWatch:
         install = partial(self.core.install, bundle)
         await self.service.install_bundle(version=bundle.version, signed=signed, install=install)
         log.info("bundle.installed", extra={"version": bundle.version})
+        try:
+            # Whoever comes in with this version has had a password since it was enrolled.
+            self.part.links.read_anew()
+        except InputError as error:
+            # No reason to hold a revocation back.
+            log.warning("links.unread", extra={"error": str(error), "remedy": error.remedy})
         self.on_bundle(bundle.version)
 
 
@@ -235,8 +234,6 @@ def _authenticator(part: BrokerPart, core: RouterCore) -> Callable[[Credentials]
             # The server has found the verified certificate's name equal to the client id.
             return credentials.client_id
         given = (credentials.password or b"").decode(errors="replace")
-        expected = part.hashes.get(credentials.client_id, "")
-        computed = link_password_hash(credentials.client_id, given, part.salt)
-        return credentials.client_id if hmac.compare_digest(expected.encode(), computed.encode()) else None
+        return credentials.client_id if part.links.holds(credentials.client_id, given) else None
 
     return authenticate

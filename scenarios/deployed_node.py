@@ -15,6 +15,7 @@ from scenarios.certificates import check_certificate
 from scenarios.deployed import NODE_DATABASE, Shared, prove_bundle, read_link_password, read_settings, read_shared
 from scenarios.deployment import (
     AGENCY_KEY_FILE,
+    CARD_FILE,
     CERTIFICATE_FILE,
     CERTIFICATE_KEY_FILE,
     LINK_AUTHORITY_FILE,
@@ -54,7 +55,8 @@ def read_node_part(folder: Path, agency: str, *, password: bytes, now_ms: int) -
     known = {item.agency: item for item in shared.bundle.agencies}
     if agency not in known:
         msg = f"the bundle in {folder} knows no agency '{agency[:40]}'"
-        raise InputError(msg, remedy=did_you_mean(agency, known))
+        waits = "it waits to be taken in: put in the file 'bundle' of the broker's part, once that names it"
+        raise InputError(msg, remedy=waits if (folder / CARD_FILE).exists() else did_you_mean(agency, known))
     settings = read_settings(folder / LINK_FILE)
     link_password = read_link_password(folder / LINK_FILE)
     ring = read_key_file(folder / AGENCY_KEY_FILE, name=agency, password=password)

@@ -1,7 +1,7 @@
 """The router's part of a deployed region, run as a client of somebody else's MQTT 5 broker.
 
-Beside scenarios/deployed_broker.py, which runs the same part with our own server in front: here the part's own link settings
-say who the router is at the other broker.
+Beside scenarios/deployed_broker.py, which runs the same part with our own server in front: here the part's own link
+settings say who the router is at the other broker.
 """
 
 from collections.abc import AsyncGenerator, Callable

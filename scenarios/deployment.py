@@ -10,7 +10,6 @@ Each part holds all that it needs, so it can be copied alone. Secrets are in key
 mode 0600 where a program must start without anybody there.
 """
 
-import hashlib
 import json
 import shutil
 import signal
@@ -26,7 +25,8 @@ from typing import Any, Final
 
 from scenarios.certificates import Issued, LinkAuthority, Validity, new_seed
 from scenarios.enrolment import ROUTER, Community
-from scenarios.mosquitto import HASH_SALT_BYTES, password_entry
+from scenarios.link_passwords import links_document, new_link_password
+from schemas.bundle import TrustRoot
 from schemas.codec import pack
 from schemas.errors import InputError, StoreError
 from sealing.entropy import Entropy
@@ -51,12 +51,12 @@ ROUTER_CERTIFICATE_FILE: Final = "router-link.crt"
 ROUTER_CERTIFICATE_KEY_FILE: Final = "router-link.pem"
 LINK_AUTHORITY_FILE: Final = "authority.crt"
 OUTGOING: Final = "outgoing"
+CARD_FILE: Final = "enrolment.json"
 
 PLAIN_PORT: Final = 1883  # IANA: mqtt
 TLS_PORT: Final = 8883  # IANA: secure-mqtt
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _STRETCHED_AT_ONCE: Final = 2  # argon2id takes 256 MiB each; more at a time and a small machine begins to swap
-_LINK_PASSWORD_BYTES: Final = 18
 _KEY_PASSWORD_BYTES: Final = 16
 
 _README: Final = """\
@@ -115,16 +115,6 @@ def link_settings(*, hosts: Sequence[str], port: int | None, tls: bool) -> LinkS
 def is_loopback(host: str) -> bool:
     """Tell whether a name or address is this machine's own."""
     return host in _LOOPBACK or (host.startswith("127.") and host.replace(".", "").isdigit())
-
-
-def link_password_hash(agency: str, password: str, salt: str) -> str:
-    """Return what the broker keeps of a link password.
-
-    A plain hash: the password is 144 random bits, which nobody guesses, so stretching would protect nothing and would
-    let strangers keep the broker busy. The hash is there so that the broker's folder logs nobody in.
-    """
-    text = f"{salt}|{agency}|{password}".encode()
-    return hashlib.blake2b(text, digest_size=32, person=b"sw1 link").hexdigest()
 
 
 def write_deployment(
@@ -256,26 +246,20 @@ class _Writing:
 
     def _write_broker(self, authority: LinkAuthority, certificate: Issued) -> None:
         folder = self._folder / BROKER
-        self._write_public(folder)
-        self._passwords = {name: self._entropy.take(_LINK_PASSWORD_BYTES).hex() for name in self._community.rings}
-        salt = self._entropy.take(16).hex()
-        hashed = {name: link_password_hash(name, text, salt) for name, text in sorted(self._passwords.items())}
-        # The router logs in at a general broker only; the embedded one has it inside, and knows no such user.
-        self._passwords[ROUTER] = self._entropy.take(_LINK_PASSWORD_BYTES).hex()
-        # Mosquitto's own hashes lie here too, since the passwords have gone to other machines when it is set up.
-        entries = {
-            name: password_entry(text, self._entropy.take(HASH_SALT_BYTES))
-            for name, text in sorted(self._passwords.items())
-        }
-        write_json(folder / LINKS_FILE, {"salt": salt, "hashes": hashed, "mosquitto": entries})
-        write_json(folder / SETTINGS_FILE, self._reach())
-        self._write_certificate(folder, authority, certificate)
+        _write_public(folder, self._community.signed_bundle, self._community.root)
+        self._passwords = {name: new_link_password(self._entropy) for name in self._community.rings}
+        router = (ROUTER, new_link_password(self._entropy))
+        document = links_document(self._passwords, router=router, entropy=self._entropy)
+        self._passwords |= [router]
+        write_json(folder / LINKS_FILE, document)
+        write_json(folder / SETTINGS_FILE, _reach(self._settings))
+        _write_certificate(folder, certificate, authority.certificate)
         self._rings.append((folder / ROUTER_KEY_FILE, _ring(ROUTER, self._community.router.secret[:32])))
 
     def _write_router_link(self, authority: LinkAuthority) -> None:
         """Write how the router proves itself where it is a client: in a node's shape, the certificate beside it."""
         folder = self._folder / BROKER
-        write_json(folder / LINK_FILE, {**self._reach(), "password": self._passwords[ROUTER]})
+        write_json(folder / LINK_FILE, {**_reach(self._settings), "password": self._passwords[ROUTER]})
         issued = authority.client(ROUTER)
         write_private(folder / ROUTER_CERTIFICATE_FILE, issued.certificate)
         write_private(folder / ROUTER_CERTIFICATE_KEY_FILE, issued.key)
@@ -283,10 +267,11 @@ class _Writing:
     def _write_nodes(self, authority: LinkAuthority) -> None:
         for agency, ring in sorted(self._community.rings.items()):
             folder = self._folder / NODES / agency
-            self._write_public(folder)
-            (folder / OUTGOING).mkdir(mode=0o700)
-            write_json(folder / LINK_FILE, {**self._reach(), "password": self._passwords[agency]})
-            self._write_certificate(folder, authority, authority.client(agency))
+            write_node_files(
+                folder, signed_bundle=self._community.signed_bundle, root=self._community.root,
+                settings=self._settings, password=self._passwords[agency], certificate=authority.client(agency),
+                authority=authority.certificate,
+            )  # fmt: skip
             self._rings.append((folder / AGENCY_KEY_FILE, ring))
             self._let_in()
 
@@ -296,19 +281,6 @@ class _Writing:
             self._rings.append((folder / f"{name}.key", _ring(name, pair.secret[:32])))
         self._rings.append((folder / f"{LINK_AUTHORITY}.key", _ring(LINK_AUTHORITY, seed)))
         write_private(folder / LINK_AUTHORITY_FILE, authority.certificate)
-
-    def _write_public(self, folder: Path) -> None:
-        folder.mkdir(parents=True, mode=0o700)
-        write_private(folder / BUNDLE_FILE, self._community.signed_bundle)
-        write_private(folder / ROOT_FILE, pack(self._community.root))
-
-    def _write_certificate(self, folder: Path, authority: LinkAuthority, certificate: Issued) -> None:
-        write_private(folder / CERTIFICATE_FILE, certificate.certificate)
-        write_private(folder / CERTIFICATE_KEY_FILE, certificate.key)
-        write_private(folder / LINK_AUTHORITY_FILE, authority.certificate)
-
-    def _reach(self) -> dict[str, Any]:
-        return {"format": 1, "host": self._settings.host, "port": self._settings.port, "tls": self._settings.tls}
 
     def _lock_key_files(self, step: Callable[[int, int], None]) -> None:
         """Stretch each file's password with its own salt; a second of one core each, so two are done at once."""
@@ -344,6 +316,52 @@ class _Writing:
             expires=_day(self._community.bundle.expires),
         )
         write_private(self._folder / "README.txt", text.encode())
+
+
+def write_node_files(
+    folder: Path,
+    *,
+    signed_bundle: bytes,
+    root: TrustRoot,
+    settings: LinkSettings,
+    password: str,
+    certificate: Issued,
+    authority: bytes,
+) -> None:
+    """Write a node's part into a folder that is not there yet: all but its key file.
+
+    Args:
+        folder: To be made.
+        signed_bundle: The bundle that it starts from.
+        root: The authorities that it trusts.
+        settings: How it reaches the broker.
+        password: Its link password.
+        certificate: Proves its end of a TLS link.
+        authority: The link authority's own certificate, PEM.
+
+    Raises:
+        OSError: If something cannot be written.
+    """
+    _write_public(folder, signed_bundle, root)
+    (folder / OUTGOING).mkdir(mode=0o700)
+    write_json(folder / LINK_FILE, {**_reach(settings), "password": password})
+    _write_certificate(folder, certificate, authority)
+
+
+def _write_public(folder: Path, signed_bundle: bytes, root: TrustRoot) -> None:
+    folder.mkdir(parents=True, mode=0o700)
+    write_private(folder / BUNDLE_FILE, signed_bundle)
+    write_private(folder / ROOT_FILE, pack(root))
+
+
+def _write_certificate(folder: Path, certificate: Issued, authority: bytes) -> None:
+    write_private(folder / CERTIFICATE_FILE, certificate.certificate)
+    write_private(folder / CERTIFICATE_KEY_FILE, certificate.key)
+    write_private(folder / LINK_AUTHORITY_FILE, authority)
+
+
+def _reach(settings: LinkSettings) -> dict[str, Any]:
+    return {"format": 1, "host": settings.host, "port": settings.port, "tls": settings.tls}
 
 
 def _day(at_ms: int) -> str:

@@ -6,6 +6,7 @@ knowing the authorities and nothing else (docs/spec/need-to-know.md, "Bundle").
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final
 
 from agencies.keyring import new_key_ring
@@ -26,6 +27,7 @@ from schemas.bundle import (
 )
 from schemas.errors import InputError
 from schemas.label import WORKFLOW_TOPICS
+from schemas.limits import CLOCK_SKEW_MS_MAX
 from sealing.entropy import Entropy
 from sealing.keyfile import KeyRing
 from sealing.keys import SignPair, new_sign_pair, sign_pair_from_seed
@@ -108,7 +110,13 @@ def make_bundle(
         groups=pack.groups,
         mechanisms=pack.mechanisms,
         agencies=tuple(
-            _agency(item, rings[item.agency], issued, expires, (status or {}).get(item.agency, "active"))
+            _agency(
+                item,
+                sign_pair_from_seed(rings[item.agency].sign_seed).public,
+                issued,
+                expires,
+                (status or {}).get(item.agency, "active"),
+            )
             for item in sorted(pack.participants, key=lambda item: item.agency)
         ),
         routers=(RouterKey(ROUTER, SignKey(router, issued, expires)),),
@@ -117,7 +125,9 @@ def make_bundle(
     )
 
 
-def revise_bundle(held: Bundle, pack: Pack, *, at_ms: int) -> Bundle:
+def revise_bundle(
+    held: Bundle, pack: Pack, *, at_ms: int, newcomers: Mapping[str, bytes] = MappingProxyType({})
+) -> Bundle:
     """Make the next version of a bundle: the words of a pack, with the keys and the standing of who is enrolled.
 
     A membership that is new begins with the version at the earliest: joining gives no past traffic (H18).
@@ -126,17 +136,26 @@ def revise_bundle(held: Bundle, pack: Pack, *, at_ms: int) -> Bundle:
         held: The version before.
         pack: Whose names, agreements, rules and attributes are to hold.
         at_ms: When it is issued, Unix ms.
+        newcomers: The public keys of agencies that come in with this version (scenarios/accession.py).
 
     Raises:
         InputError: If the pack has other participants, or does not hold together.
     """
     known = {agency.agency: agency for agency in held.agencies}
-    wanted = {item.agency for item in pack.participants}
-    if wanted - known.keys():
-        msg = f"{', '.join(sorted(wanted - known.keys()))} of the pack has no keys in this region"
-        raise InputError(msg, remedy="who is new is enrolled by 'sandiwara init', with keys and a folder of its own")
-    if known.keys() - wanted:
-        msg = f"the pack has no participant {', '.join(sorted(known.keys() - wanted))}"
+    wanted = {item.agency: item for item in pack.participants}
+    for name, key in newcomers.items():
+        if name in known or name not in wanted:
+            msg = f"{name} is in the region already" if name in known else f"the pack has no participant {name}"
+            raise InputError(msg, remedy="an agency comes in once, and as the pack describes it")
+        # Its key holds no longer than the bundle does, and every version ends with the first.
+        begin_ms = max(held.issued, at_ms - CLOCK_SKEW_MS_MAX)
+        known[name] = _agency(wanted[name], key, begin_ms, held.expires, "active")
+    if wanted.keys() - known.keys():
+        first = min(wanted.keys() - known.keys())
+        msg = f"{', '.join(sorted(wanted.keys() - known.keys()))} of the pack has no keys in this region"
+        raise InputError(msg, remedy=f"make them by 'sandiwara enrol DIR {first}', and give its card by --enrol")
+    if known.keys() - wanted.keys():
+        msg = f"the pack has no participant {', '.join(sorted(known.keys() - wanted.keys()))}"
         raise InputError(msg, remedy="nobody is left out of a bundle; use --suspend or --revoke")
     rules = _with_workflow(pack.rules)
     agencies = tuple(
@@ -176,7 +195,7 @@ def _with_workflow(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
     return rules if any(rule.rule == WORKFLOW_RULE.rule for rule in rules) else (*rules, WORKFLOW_RULE)
 
 
-def _agency(item: Participant, ring: KeyRing, issued: int, expires: int, status: Status) -> Agency:
+def _agency(item: Participant, key: bytes, begin_ms: int, end_ms: int, status: Status) -> Agency:
     return Agency(
         agency=item.agency,
         name=item.name,
@@ -188,5 +207,5 @@ def _agency(item: Participant, ring: KeyRing, issued: int, expires: int, status:
         purposes=item.purposes,
         client_of=item.client_of,
         status=status,
-        keys=(SignKey(sign_pair_from_seed(ring.sign_seed).public, issued, expires),),
+        keys=(SignKey(key, begin_ms, end_ms),),
     )
