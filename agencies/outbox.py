@@ -152,10 +152,16 @@ class Outbox:
         over_ms = _over(exp)
         dues = [] if kind in UNRECEIPTED_KINDS else [reader.due_ms for reader in readers]
         due_ms = min([over_ms, *dues])
+        number = int(self._sql.execute("SELECT coalesce(max(number), 0) + 1 FROM outbox").fetchone()[0])
+        # What was refused and is released once more, with the numbers that it gave back, is the same to the byte. It
+        # goes out as what is new, behind all that has gone out in this session.
         self._sql.execute(
-            "INSERT INTO outbox(hid, wraps_hash, envelope, readers, state, kind, subject, exp, due)"
-            " VALUES (?, ?, ?, ?, 'waiting', ?, ?, ?, ?)",
-            (hid, wraps_hash, envelope, pack(readers), kind, subject, exp, due_ms),
+            "DELETE FROM outbox WHERE hid = ? AND wraps_hash = ? AND state = 'refused'", (hid, wraps_hash)
+        )
+        self._sql.execute(
+            "INSERT INTO outbox(number, hid, wraps_hash, envelope, readers, state, kind, subject, exp, due)"
+            " VALUES (?, ?, ?, ?, ?, 'waiting', ?, ?, ?, ?)",
+            (number, hid, wraps_hash, envelope, pack(readers), kind, subject, exp, due_ms),
         )
         return due_ms
 
@@ -187,6 +193,13 @@ class Outbox:
         if found is None:
             when = "late"
             found = self._settle(hid, wraps_hash, state, code, "expired")
+        if found is None and state == "accepted":
+            # A late refusal of the same bytes came first: what counts is that its readers get it.
+            found = self._settle(hid, wraps_hash, state, code, "refused")
+            taken = [] if found is None else _readers(found[0])
+            self._sql.executemany(
+                "DELETE FROM returned WHERE reader = ? AND seq = ?", [(reader.reader, reader.seq) for reader in taken]
+            )
         if found is None:
             return None
         if state == "refused":

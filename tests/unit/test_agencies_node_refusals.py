@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from agencies.drafts import WorkflowDraft
+from agencies.outbox import Settled
 from conformance import world
 from schemas.errors import SealError
-from schemas.frames import Lookup
+from schemas.frames import Lookup, VerdictMessage
 from schemas.workflow import RequestContent
-from tests.samples.small_nodes import TIMINGS, WHY, draft, hid_of, small_region
+from tests.samples.small_nodes import TIMINGS, WHY, draft, hid_of, small_region, until
 
 HIGH = world.HIGH
 
@@ -40,6 +41,43 @@ async def test_a_refused_release_gives_its_number_back_so_that_its_reader_sees_n
         assert ["one", "two"] == region.titles("bravo")
         assert [] == region.journal("bravo", "missing", "rejected")
         assert 2 == region.nodes["bravo"].store.highest_seq("alpha")
+
+
+async def test_what_was_refused_can_be_released_again_once_nothing_speaks_against_it(tmp_path: Path) -> None:
+    """With the sequence number that it gave back it is the same to the byte, so it must not meet its own past."""
+    async with small_region(tmp_path, "alpha", "bravo", "charlie") as region:
+        alpha = region.nodes["alpha"]
+        hid = hid_of(await alpha.release(draft("one", "bravo")))
+        await region.settle()
+        suspended = tuple(
+            item._replace(status="suspended") if item.agency == "charlie" else item for item in world.BUNDLE.agencies
+        )
+        # The router alone knows of it, and of its end.
+        for agencies in (suspended, suspended, world.BUNDLE.agencies):
+            region.router.core.install(world.BUNDLE._replace(agencies=agencies))
+            await alpha.release_again(hid, {"charlie": 0}, WHY)
+            await region.settle()
+
+        verdicts = [(entry.stage, entry.fields.get("code")) for entry in region.journal("alpha", "refused", "accepted")]
+        assert [("accepted", None), ("refused", "AUDIENCE"), ("refused", "AUDIENCE"), ("accepted", None)] == verdicts
+        assert ["one"] == region.titles("charlie")
+        assert [] == region.journal("charlie", "missing", "rejected")
+
+
+async def test_an_acceptance_counts_though_a_late_refusal_of_the_same_bytes_came_first(tmp_path: Path) -> None:
+    async with small_region(tmp_path, "alpha", "bravo") as region:
+        alpha = region.nodes["alpha"]
+        region.wire.lost = lambda agency, message: agency == "alpha" and isinstance(message, VerdictMessage)
+        hid = hid_of(await alpha.release(draft("one", "bravo")))
+        await until(lambda: region.titles("bravo"))
+        (row,) = alpha.store.waiting(after=0, limit=2)
+        alpha.store.settle(hid, row.wraps_hash, state="refused", code="FUTURE")
+
+        accepted = alpha.store.settle(hid, row.wraps_hash, state="accepted", code=None)
+
+        assert Settled("late", "report") == accepted
+        assert {"bravo"} == alpha.store.released_to(hid).keys()
+        assert 2 == alpha.store.next_seq("bravo")
 
 
 async def test_a_reader_whose_key_is_unknown_is_left_out_and_said(tmp_path: Path) -> None:
