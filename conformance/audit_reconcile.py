@@ -7,13 +7,13 @@ which of the two would have to be lying.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 from conformance.audit_reading import Finding
 from conformance.audit_tree import LEAVES, Opening
 
-_FINDINGS_MAX: Final = 256
+_OF_A_KIND_MAX: Final = 256  # in one file: more than a person reads, and a flood has hidden nothing of another kind
 # Kinds that are answered by no receipt of their own; a recall is answered for the message that it recalls.
 _UNRECEIPTED: Final = frozenset({"receipt", "recall"})
 # What the router proves before it admits: whatever fails there at a reader was changed after that.
@@ -125,7 +125,21 @@ def reconcile(openings: list[Opening], journals: Journals, *, router: str) -> Re
     ):
         findings += found
     outstanding = sum(pair not in logged.delivered and pair not in logged.cancelled for pair in logged.decided)
-    return Reconciled(findings=tuple(findings[:_FINDINGS_MAX]), messages=len(logged.admitted), outstanding=outstanding)
+    return Reconciled(findings=tuple(_summed_up(findings)), messages=len(logged.admitted), outstanding=outstanding)
+
+
+def _summed_up(findings: list[Finding]) -> list[Finding]:
+    """Keep the first of each kind in each file, and say how many more there are."""
+    kinds: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        kinds.setdefault((finding.fault, finding.file), []).append(finding)
+    kept: list[Finding] = []
+    for alike in kinds.values():
+        kept += alike[:_OF_A_KIND_MAX]
+        if len(alike) > _OF_A_KIND_MAX:
+            text = f"this and {len(alike) - _OF_A_KIND_MAX - 1} more of the kind in this file are not listed"
+            kept.append(replace(alike[_OF_A_KIND_MAX], text=text))
+    return kept
 
 
 def _take_leaf(opening: Opening, statement: tuple[Any, ...], logged: _Logged, router: str) -> Iterator[Finding]:

@@ -7,17 +7,16 @@ from pathlib import Path
 import pytest
 
 from console.exits import Exit
-from tests.samples.command_line import HARBOUR_WATCH, answer, running, sandiwara
-from tests.samples.quick_region import ROBBERY
+from tests.samples.command_line import answer, running, sandiwara
+from tests.samples.quick_region import ROBBERY, self_locked_region
 
 
 @pytest.fixture(scope="module")
 def region(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A region in which a report has gone from mys-mar to idn-mar, with its receipts; all of it has stopped."""
     home = tmp_path_factory.mktemp("deployed")
-    folder, report = home / "region", home / "report.yaml"
+    folder, report = self_locked_region(home), home / "report.yaml"
     report.write_text(ROBBERY, encoding="utf-8")
-    answer("init", folder, "--pack", HARBOUR_WATCH)
     with running("broker", folder, "--port", "0") as broker:
         where = ("--broker", f"127.0.0.1:{broker.event('listening')['port']}")
         with running("node", folder, "idn-mar", *where) as reader:

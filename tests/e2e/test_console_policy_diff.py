@@ -11,6 +11,7 @@ from scenarios.catalogue import find_pack
 from scenarios.pack import load_pack_with_places
 from scenarios.rehearsal import rehearse
 from tests.samples.command_line import HARBOUR_WATCH, answer, at_once, running, sandiwara
+from tests.samples.quick_region import self_locked_region
 
 
 @pytest.fixture(scope="module")
@@ -61,14 +62,13 @@ def test_people_read_it_in_words(play: Path, proposed: Path) -> None:
 
 def test_a_running_broker_is_asked_too(tmp_path: Path) -> None:
     """Its log does not know whom an author meant, so whoever the proposal would permit gains."""
-    region, report, narrower = tmp_path / "region", tmp_path / "report.yaml", tmp_path / "narrower.yaml"
+    region, report, narrower = self_locked_region(tmp_path), tmp_path / "report.yaml", tmp_path / "narrower.yaml"
     report.write_text(
         "title: Robbery\ntlp: AMBER\nlevel: EX-UNCLAS\ntopic: toc.robbery-at-sea\naffected: [IDN, MYS]\ntext: Four.\n"
     )
     text = HARBOUR_WATCH.read_text(encoding="utf-8")
     assert "role: mar, state: affected" in text
     narrower.write_text(text.replace("role: mar, state: affected", "role: mar, state: [SGP]"), encoding="utf-8")
-    answer("init", region, "--pack", HARBOUR_WATCH)
     with running("broker", region, "--port", "0") as broker:
         where = ("--broker", f"127.0.0.1:{broker.event('listening')['port']}")
         assert Exit.OK == sandiwara("node", region, "idn-mar", *where, "--once").returncode

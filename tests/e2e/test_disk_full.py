@@ -16,6 +16,7 @@ import pytest
 
 from console.exits import Exit
 from tests.samples.command_line import HARBOUR_WATCH, Running, answer, running, sandiwara
+from tests.samples.quick_region import self_locked_region
 from tests.samples.small_filesystem import SmallFilesystem, small_filesystem
 
 TEXT = "The robbers left northward. " * 700
@@ -23,10 +24,8 @@ TEXT = "The robbers left northward. " * 700
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A region's folder as init made it; each test works on its own copy, since keys take seconds to lock."""
-    folder = tmp_path_factory.mktemp("made") / "region"
-    answer("init", folder, "--pack", HARBOUR_WATCH)
-    return folder
+    """A region's folder as init made it; each test works on its own copy."""
+    return self_locked_region(tmp_path_factory.mktemp("made"))
 
 
 @pytest.fixture

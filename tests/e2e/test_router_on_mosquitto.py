@@ -29,6 +29,7 @@ from tests.samples.command_line import HARBOUR_WATCH, Running, answer, running, 
 from tests.samples.mosquitto_hosting import on_mosquitto, write_files
 from tests.samples.mosquitto_of_region import mosquitto_of
 from tests.samples.mosquitto_process import mosquitto_program, running_mosquitto
+from tests.samples.quick_region import self_locked_region
 from tests.samples.two_plays import comparable, judged
 from tests.samples.wire import on_the_wire
 from transport.mqtt import MqttAddress, mqtt_connect, mqtt_router_connect
@@ -46,10 +47,8 @@ def _mosquitto_is_here() -> None:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A region's folder as init made it; each test works on its own copy, since keys take seconds to lock."""
-    folder = tmp_path_factory.mktemp("made") / "region"
-    answer("init", folder, "--pack", HARBOUR_WATCH)
-    return folder
+    """A region's folder as init made it; each test works on its own copy."""
+    return self_locked_region(tmp_path_factory.mktemp("made"))
 
 
 @pytest.fixture

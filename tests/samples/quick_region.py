@@ -1,4 +1,7 @@
-"""A region that ``sandiwara init`` made in no time: its key files are locked weakly, for tests that open none."""
+"""A region that ``sandiwara init`` made in no time: its key files are locked weakly, so that they open as fast.
+
+What it costs to open a key file as they are locked in earnest is seen by tests/e2e/test_console_three_processes.py.
+"""
 
 from pathlib import Path
 from typing import Final
@@ -23,8 +26,17 @@ def quick_region(folder: Path) -> Path:
     password = folder / "password"
     password.write_text("correct horse battery staple\n")
     password.chmod(0o600)
+    return _made(folder / "region", "--password-file", password)
+
+
+def self_locked_region(folder: Path) -> Path:
+    """Return the folder of such a region in which each agency has a password of its own, which commands find there."""
+    return _made(folder / "region")
+
+
+def _made(region: Path, *password: str | Path) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("scenarios.deployment.MODERATE", UNSAFE_THROWAWAY)
-        made = at_once("init", folder / "region", "--pack", HARBOUR_WATCH, "--password-file", password)
+        made = at_once("init", region, "--pack", HARBOUR_WATCH, *password)
     assert made.returncode == 0, made.stderr
-    return folder / "region"
+    return region

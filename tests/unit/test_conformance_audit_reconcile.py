@@ -158,3 +158,16 @@ def test_h16_an_override_stands_in_the_log_with_its_originator() -> None:
     assert set() == found_in(admitted, overridden, DECIDED, told, DELIVERED, **both)
     assert {("dropped", "rt-region")} == found_in(admitted, DECIDED, told, DELIVERED, **both)
     assert {("forged", "rt-region")} == found_in(admitted, overridden, DECIDED, DELIVERED)
+
+
+def test_many_findings_of_one_kind_are_counted_and_hide_nothing_of_another() -> None:
+    unlogged = tuple(entry("sgp-cert", "accepted", hid=number.to_bytes(32).hex()) for number in range(1, 301))
+    bent = (entry("mys-cert", "rejected", hid=HID.hex(), code="BAD_WRAP", stage_failed="unwrap"),)
+    journals = {"sgp-cert": (entry("sgp-cert", "accepted", hid=HID.hex()), *unlogged), "mys-cert": bent}
+
+    findings = reconcile(leaves(ADMITTED, DECIDED, DELIVERED), journals, router="rt-region").findings
+    of_author = [item.text for item in findings if item.file == "journals/sgp-cert.jsonl"]
+    assert (257, "this and 43 more of the kind in this file are not listed") == (len(of_author), of_author[-1])
+    assert [("changed", "journals/mys-cert.jsonl")] == [
+        (item.fault, item.file) for item in findings if item.fault == "changed"
+    ]
