@@ -19,7 +19,7 @@ from console.commands_deployed import (
 )
 from console.commands_desk import DESK_EXAMPLES, add_desk
 from console.commands_noninterference import add_noninterference
-from console.label_options import add_label_options
+from console.commands_rules import add_explain, add_lint, add_marks, add_policy, add_share, add_tearline
 from console.parser import HelpFormat
 
 AddArguments = Callable[[argparse.ArgumentParser], None]
@@ -41,24 +41,6 @@ def _add_packs(_parser: argparse.ArgumentParser) -> None:
     """It takes nothing."""
 
 
-def _add_lint(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("pack", metavar="PACK", help="a shipped pack by name, or the path of a folder or file")
-    parser.add_argument("--strict", action="store_true", help="warnings count as errors")
-
-
-def _add_explain(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("pack", metavar="PACK", help="a shipped pack by name, or a path: whose community and rules")
-    parser.add_argument("--from", dest="sender", metavar="AGENCY", required=True, help="the originator")
-    parser.add_argument("--to", metavar="AGENCY", help="explain for this agency alone, test by test (default: all)")
-    parser.add_argument(
-        "--as", dest="asker", choices=("author", "recipient", "evaluator"), default="author",
-        help="who asks: a recipient hears only what it may know (default: author)",
-    )  # fmt: skip
-    parser.add_argument("--at", metavar="TIME", help="exercise time such as T+3h, or a date (default: STARTEX)")
-    parser.add_argument("--label", metavar="NAME", help="a named label of the pack; the options below change it")
-    add_label_options(parser)
-
-
 def _add_audit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "action", metavar="ACTION", choices=("verify", "export"),
@@ -72,60 +54,8 @@ def _add_audit(parser: argparse.ArgumentParser) -> None:
     add_password(parser)
 
 
-def _add_policy(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", metavar="ACTION", choices=("diff",), help="diff: what other rules would have done")
-    parser.add_argument("old", metavar="OLD", help="the rules that held: a pack, or a region's file 'bundle'")
-    parser.add_argument("new", metavar="NEW", help="the rules that are proposed, likewise")
-    parser.add_argument(
-        "--log",
-        metavar="DIR",
-        required=True,
-        help="what was sent: the folder of a play, or of a region with its broker",
-    )
-
-
-def _add_marks(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("pack", metavar="PACK", help="whose community: a shipped pack by name, or a path")
-    parser.add_argument("--state", metavar="STATE", help="whose marks, three letters (default: all)")
-    parser.add_argument("--mark", metavar="MARK", help="what this mark of the state becomes elsewhere")
-    parser.add_argument("--to", action="append", default=[], metavar="STATE", help="only there (default: everywhere)")
-
-
-def _add_tearline(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="the report, a YAML or JSON file as 'send' takes it")
-    parser.add_argument("--as", dest="sender", metavar="AGENCY", required=True, help="the agency that would send it")
-    parser.add_argument("--pack", metavar="PACK", required=True, help="whose community and rules")
-    parser.add_argument(
-        "--allow",
-        action="append",
-        default=[],
-        metavar="WORDS,…",
-        help="what is meant to be told: words, names, numbers",
-    )
-    parser.add_argument("--strict", action="store_true", help="end with 1 for single words too")
-
-
 def _add_schemas(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="DIR", help="where the files go; made if need be")
-
-
-def _add_share(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="a STIX 2.1 bundle or a MISP event, JSON")
-    parser.add_argument("--as", dest="sender", metavar="AGENCY", required=True, help="the agency that shares it")
-    parser.add_argument("--pack", metavar="PACK", default="region", help="whose community and rules (default: region)")
-    parser.add_argument(
-        "--to", action="append", default=[], metavar="WHO",
-        help="mean only these: agencies, states, @groups (default: all whom the rules permit)",
-    )  # fmt: skip
-    add_label_options(parser, of_a_file=True)
-    parser.add_argument(
-        "--organisation", action="append", default=[], metavar="NAME=WHO", help="who a MISP organisation is here"
-    )
-    parser.add_argument(
-        "--sharing-group", action="append", default=[], metavar="NAME=WHO,…", help="who a MISP sharing group is here"
-    )
-    parser.add_argument("--dry-run", action="store_true", help="the pre-flight alone: nothing is sealed or sent")
-    parser.add_argument("--out", metavar="DIR", help="keep the databases of broker and nodes, and outcome.json, there")
 
 
 def _add_soak(parser: argparse.ArgumentParser) -> None:
@@ -161,7 +91,7 @@ _COMMANDS: Final = (
         "Ends with 1 if there are errors.",
         examples=("sandiwara lint strait-lantern", "sandiwara lint ./my-exercise --strict"),
         module="console.lint",
-        add_arguments=_add_lint,
+        add_arguments=add_lint,
     ),
     Command(
         name="explain",
@@ -174,7 +104,7 @@ _COMMANDS: Final = (
             "sandiwara explain region --from mys-cert --tlp AMBER --topic cyber.ransomware --to in-bank",
         ),
         module="console.explain",
-        add_arguments=_add_explain,
+        add_arguments=add_explain,
     ),
     Command(
         name="share",
@@ -188,7 +118,7 @@ _COMMANDS: Final = (
             "sandiwara share bundle.json --as mys-cert --affected MYS,SGP --json",
         ),
         module="console.share",
-        add_arguments=_add_share,
+        add_arguments=add_share,
     ),
     Command(
         name="init",
@@ -302,7 +232,7 @@ _COMMANDS: Final = (
             "sandiwara marks region --state MYS --mark SULIT --to IDN",
         ),
         module="console.marks",
-        add_arguments=_add_marks,
+        add_arguments=add_marks,
     ),
     Command(
         name="tearline",
@@ -315,7 +245,7 @@ _COMMANDS: Final = (
             "sandiwara tearline report.yaml --as mys-di --pack strait-lantern --allow 'second boarding,eastbound lane'",
         ),
         module="console.tearline",
-        add_arguments=_add_tearline,
+        add_arguments=add_tearline,
     ),
     Command(
         name="policy",
@@ -328,7 +258,7 @@ _COMMANDS: Final = (
             "sandiwara policy diff region-a/broker/bundle proposed/bundle --log region-a --json",
         ),
         module="console.policy",
-        add_arguments=_add_policy,
+        add_arguments=add_policy,
     ),
     Command(
         name="bundle",
