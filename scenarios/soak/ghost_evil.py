@@ -77,6 +77,7 @@ class EvilWatch:
         self._delivered: Counter[tuple[str, str]] = Counter()  # message and reader, as the router's record has it
         self._decided: Counter[tuple[str, str]] = Counter()
         self._refused: set[str] = set()
+        self._on_record: set[str] = set()  # refused by the router's record
 
     def journal(self, agency: str, stage: str, fields: dict[str, Any]) -> None:
         """See an entry of a node's journal."""
@@ -106,6 +107,8 @@ class EvilWatch:
         """See a record of the router's own."""
         if stage == "delivered":
             self._delivered[hid, agency] += 1
+        elif stage == "refused":
+            self._on_record.add(hid)
         elif stage == "admitted":
             self._decided.update((hid, reader) for reader, _ in value[4])
 
@@ -179,7 +182,8 @@ class EvilWatch:
             "replayed": self._delivered[pair] > self._decided[pair],
             "hidden": bool(self._decided[pair]) and deed.hid in self._reports.sent,
             "accepted and kept": "accepted" in settled,
-            "refused without cause": "refused" in settled,
+            # Where the lie was lost on the way, it may have been refused later for a cause.
+            "refused without cause": "refused" in settled and deed.hid not in self._on_record,
             "split view, past": deed.reader in self._log_faults,
             "split view, future": deed.reader in self._malice.believed,
         }
