@@ -6,6 +6,7 @@ from pathlib import Path
 from console.passwords import given_password, unlocking_password
 from console.screen import console, plain, write_json
 from scenarios.accession import enrol_agency
+from scenarios.deployed import broker_folder
 from scenarios.deployment import CARD_FILE, LINK_AUTHORITY, PASSWORDS, Locks
 from sealing.entropy import SystemEntropy
 from transport.clock import SystemClock
@@ -20,6 +21,7 @@ def run(arguments: argparse.Namespace) -> int:
         StoreError: If something cannot be written.
     """
     region = Path(arguments.folder)
+    broker_folder(region)  # before anybody is asked for a password
     keys = region if arguments.keys is None else Path(arguments.keys)
     made = region / PASSWORDS / LINK_AUTHORITY
     password = unlocking_password(arguments.password_file, made, what="the link authority's key")

@@ -121,6 +121,13 @@ def test_each_way_to_go_wrong_is_said_and_leaves_nothing(
     assert before == sorted(path for path in made.rglob("*"))
 
 
+def test_a_folder_that_is_no_region_is_named_before_a_password_is_asked_for(made: Path) -> None:
+    refused = at_once("enrol", made / "nodes", "phl-mar")
+
+    assert Exit.INPUT == refused.returncode
+    assert "does not hold the broker's part of a region" in refused.stderr
+
+
 def test_the_link_authority_of_another_region_certifies_nobody_here(
     made: Path, tmp_path: Path, password: tuple[str, Path]
 ) -> None:
