@@ -22,6 +22,11 @@ class Bundles:
         self._communities[version] = community
         self.revoked_anywhere.add(revoked)
 
+    @property
+    def first(self) -> Community:
+        """What held before anybody was revoked."""
+        return self._communities[1]
+
     def of(self, owner: str) -> Community:
         """Return what a node or the broker judges by."""
         return self._communities[self._held.get(owner, 1)]

@@ -13,7 +13,6 @@ from scenarios.soak.ghost_community import Bundles
 from scenarios.soak.ghost_reports import Reports
 from scenarios.soak.invariants import COSIGNED
 from scenarios.soak.losses import Losses
-from scenarios.soak.reference import BROKER
 from schemas.errors import RemoteError
 from sealing.directory import SignDirectory
 from sealing.primitives import SIGN_COSIGN
@@ -101,7 +100,8 @@ class JointWatch:
         lead, *members = received.header.by
         if not members or agency in {lead, *members}:
             return
-        signers = SignDirectory(self._bundles.of(BROKER).bundle)
+        # What was queued before its signer was revoked was signed all the same; whoever gets it now refuses it.
+        signers = SignDirectory(self._bundles.first.bundle)
         signed = set()
         for member, signature in zip(members, received.envelope.cosignatures, strict=True):
             if signature is None:
