@@ -3,8 +3,8 @@
 
 SHELL = /bin/sh
 PYTHON ?= python3
-# Three keep the two cores of the smallest machine we promise anything for busy, since tests of whole processes wait a lot;
-# "make test WORKERS=0" runs in one.
+# Three keep the two cores of the smallest machine that we promise anything for busy, since tests of whole processes wait
+# a lot; "make test WORKERS=0" runs in one.
 WORKERS ?= 3
 
 VENV = .venv
