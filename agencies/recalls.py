@@ -58,7 +58,7 @@ def repeat_refused(store: NodeStore, outgoing: Outgoing, moment: Moment) -> bool
         if not gone or not store.released_to(refused.subject).keys() - set(gone):
             continue
         why = Why(act="recall", order="", reason="one of its readers is not active any more", cause=refused.hid.hex())
-        with suppress(SealError):  # a release of the message waits for its verdict: after that
+        with suppress(SealError):  # a release of the message waits for its verdict still: with the next bundle or start
             repeated = outgoing.recall(refused.subject, why, moment).hid is not None or repeated
     return repeated
 

@@ -177,6 +177,8 @@ def furnish(region: Path, installed: Proposal) -> tuple[str, ...]:
                 write_private(path, pack_proposal(installed))
             except OSError as error:
                 msg = f"{path} cannot be written: {error.strerror}"
-                raise StoreError(msg, remedy="make room, and install the same version again") from error
+                raise StoreError(
+                    msg, remedy="the version is installed: copy the broker's file 'bundle' there"
+                ) from error
             furnished.append(agency)
     return tuple(furnished)
