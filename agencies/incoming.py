@@ -5,12 +5,13 @@ never leaves the feed stuck. Runs on the thread that has the node's store.
 """
 
 from dataclasses import dataclass, field, replace
-from typing import Any, assert_never
+from typing import Any, NamedTuple, assert_never
 
 from agencies.chunks import CHUNKS_ASKED, own_chunks, wanted_chunks
 from agencies.consent_arrivals import ended_meanwhile, note_consent, without_ended
 from agencies.core import NodeCore
 from agencies.joint_intake import JointIntake
+from agencies.log_watch import LogWatch
 from agencies.notices import Notice
 from agencies.outbox import UNRECEIPTED_KINDS
 from agencies.outgoing import Moment, describe
@@ -24,7 +25,6 @@ from agencies.silence_intake import SilenceIntake
 from agencies.state import Accepted, Duplicate, HeldMessage, Rejected
 from agencies.store import NodeStore
 from agencies.tails import TailWatch
-from agencies.witness import Witnessing
 from schemas.bundle import TrustRoot
 from schemas.codec import pack
 from schemas.errors import Code, RemoteError, SandiwaraError, Stage
@@ -35,6 +35,7 @@ from schemas.frames import (
     CheckpointMessage,
     ChunkMessage,
     ChunkRequest,
+    Cosign,
     Delivery,
     DownMessage,
     Hail,
@@ -93,6 +94,13 @@ class Effects:
     due_ms: int | None = None
 
 
+class Beat(NamedTuple):
+    """What follows from a heartbeat: what to tell the desk, and what to ask the log along with it."""
+
+    notices: tuple[Notice, ...]
+    asks: list[Cosign]
+
+
 class Incoming:
     """What a node receives."""
 
@@ -106,22 +114,17 @@ class Incoming:
         self._silence = SilenceIntake(store=store)
         self._tails = TailWatch(core=core, store=store)
         self._resuming = False
-        self._witnessing = Witnessing(
-            core=core, table=store.witness, journal=store.journal, quarantine=store.quarantine
-        )
+        self._log = LogWatch(core=core, store=store)
 
     def hello(self) -> Hello:
         """Return the hello that says what this node holds; what has a gap before it is dropped until it is answered."""
         self._resuming = True
-        self._witnessing.begin_session()
+        self._log.begin_session()
         return Hello("hello", self._store.value(LAST_DSEQ), self._core.bundle.version)
 
-    def beat(self, moment: Moment) -> tuple[Notice, ...]:
+    def beat(self, moment: Moment) -> Beat:
         """Note a heartbeat of this node, by which log and originators have to have shown what they promised."""
-        if self._witnessing.beat():
-            with self._store.transaction():
-                self._witnessing.judge_promise(at_ms=moment.at_ms, machine_ms=moment.machine_ms)
-        return self._tails.beat(moment)
+        return Beat(asks=self._log.beat(moment), notices=self._tails.beat(moment))
 
     def take(self, messages: tuple[DownMessage, ...], moment: Moment) -> Effects:
         """Take the messages of one frame or of several in order.
@@ -137,7 +140,7 @@ class Incoming:
             # A bundle that is on no disk is not in force: the router sends it again to whoever says an older one.
             if self._core.bundle is not bundle:
                 self._core.install(bundle)
-            self._witnessing.take_back()
+            self._log.take_back()
             raise
         return effects
 
@@ -193,7 +196,7 @@ class Incoming:
             case ChunkRequest():
                 effects.replies += own_chunks(self._store, message)
             case CheckpointMessage():
-                effects.replies += self._witnessing.take(message, at_ms=moment.at_ms, machine_ms=moment.machine_ms)
+                effects.replies += self._log.take(message, moment)
             case TailMessage():
                 self._tail(message, effects, moment)
             case BundleMessage():
@@ -346,6 +349,7 @@ class Incoming:
     def _receipts(self, accepted: Accepted, effects: Effects, moment: Moment) -> None:
         notices, refused = take_receipts(self._store, self._watch, accepted, moment)
         effects.notices += notices
+        self._log.meet(accepted, moment)
         for item in refused:
             named = pack((accepted.hid, item))
             self._reject(named, moment, hid=accepted.hid, code=Code.REFERENCE, stage=Stage.POLICY)
@@ -371,7 +375,7 @@ class Incoming:
         effects.settled += settled.when == "now"
         effects.recall_refused |= settled.kind == "recall" and verdict.outcome != "accepted"
         self._store.passing("send.4")
-        self._witnessing.promised(verdict.router, machine_ms=moment.machine_ms)
+        self._log.promised(verdict.router, moment)
         if verdict.outcome == "accepted":
             self._write("accepted", moment, hid=verdict.hid.hex())
             return

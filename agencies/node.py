@@ -407,9 +407,11 @@ class Node(NodeActs):
             await asyncio.sleep(self._timings.heartbeat_s)
             await self._turns.run(self._renew_and_announce)
             moment = self._moment()
-            for notice in await self._turns.run(partial(self._incoming.beat, moment)):
+            beat = await self._turns.run(partial(self._incoming.beat, moment))
+            for notice in beat.notices:
                 self._on_notice(notice)
             tails = await self._turns.run(partial(self._tails.tails, moment))
+            self._control.extend(beat.asks)
             self._control.append(Heartbeat("heartbeat", moment.at_ms, tails))
             self._wake.set()
             # A receipt may have had to wait for a key, or for this node's clock to be set right: nothing else tells.

@@ -355,7 +355,7 @@ class Outgoing:
                     for item in items:
                         self._store.owe_receipt(originator, item)
                     continue
-                content = ReceiptContent("EXERCISE", tuple(items))
+                content = ReceiptContent("EXERCISE", tuple(items), self._store.witness.newest())
                 self._send_workflow(
                     WorkflowDraft(kind="receipt", content=content, to=originator, ref=None, why=_RECEIPT_WHY), moment
                 )

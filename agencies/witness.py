@@ -12,6 +12,7 @@ from agencies.journal import Journal
 from agencies.quarantine import Kept, Quarantine
 from schemas.errors import LogError, LogFault
 from schemas.frames import CheckpointMessage, Cosign
+from schemas.limits import CHECKPOINT_BYTES_MAX
 from sealing.notes import (
     TYPE_ED25519,
     Checkpoint,
@@ -23,7 +24,6 @@ from sealing.notes import (
     witness_name,
 )
 from sealing.witness import (
-    CHECKPOINT_BYTES_MAX,
     Witnessed,
     begin,
     check_fresh,
@@ -61,6 +61,11 @@ class WitnessTable:
             "INSERT OR REPLACE INTO witnessed VALUES (?, ?, ?, ?, ?, ?)",
             (origin, size, root, held.note, line.line(), held.seen_at),
         )
+
+    def newest(self) -> bytes | None:
+        """Return the note that was seen last, of whichever log; None before the first."""
+        found = self._sql.execute("SELECT note FROM witnessed ORDER BY seen_at DESC, origin LIMIT 1").fetchone()
+        return None if found is None else found[0]
 
     def cosigned(self) -> list[tuple[bytes, bytes]]:
         """Return the notes that are kept, each with our cosignature's line."""
@@ -120,27 +125,27 @@ class Witnessing:
                 shown = read_checkpoint(read_note(note, bytes_max=CHECKPOINT_BYTES_MAX).text)
                 msg = f"{shown.origin} shows nothing, and has shown {shown.size} leaves before"
                 error = LogError(LogFault.FREEZE, msg, evidence=(note,))
-                self._put_down(error, note, at_ms=at_ms, machine_ms=machine_ms)
+                self.put_down(error, note, at_ms=at_ms, machine_ms=machine_ms)
         if self._awaited_since is None:
             return
         held = self._table.held(self._awaited_from) or begin(self._awaited_from, now_ms=machine_ms)
         try:
             check_fresh(expect_growth(held, now_ms=self._awaited_since), now_ms=machine_ms)
         except LogError as error:
-            self._put_down(error, held.note, at_ms=at_ms, machine_ms=machine_ms)
+            self.put_down(error, held.note, at_ms=at_ms, machine_ms=machine_ms)
 
     def take(self, message: CheckpointMessage, *, at_ms: int, machine_ms: int) -> list[Cosign]:
         """Judge a checkpoint; returns the cosignature, or the size from which a proof is wanted, or nothing."""
         self._sighted = True
         try:
             origin = read_checkpoint(read_note(message.note, bytes_max=CHECKPOINT_BYTES_MAX).text).origin
-            keys = self._keys_of(origin, at_ms)
+            keys = self.keys_of(origin, at_ms)
             held = self._table.held(origin) or begin(origin, now_ms=machine_ms)
             seen = witness(
                 held, message.note, old_size=message.old_size, proof=message.proof, keys=keys, now_ms=machine_ms
             )
         except LogError as error:
-            self._put_down(error, message.note, at_ms=at_ms, machine_ms=machine_ms)
+            self.put_down(error, message.note, at_ms=at_ms, machine_ms=machine_ms)
             return []
         if seen is None:
             return [Cosign("cosign", held.checkpoint.size, None, held.note or None)]
@@ -152,7 +157,16 @@ class Witnessing:
             self._awaited_since, self._beats = None, 0
         return [Cosign("cosign", now_held.checkpoint.size, line.line(), None)]
 
-    def _keys_of(self, origin: str, at_ms: int) -> tuple[NoteKey, ...]:
+    def held(self, origin: str) -> Witnessed | None:
+        """Return what is kept of a log, if anything."""
+        return self._table.held(origin)
+
+    def keys_of(self, origin: str, at_ms: int) -> tuple[NoteKey, ...]:
+        """Return the keys of a log that count now.
+
+        Raises:
+            LogError: UNKNOWN_LOG if there are none.
+        """
         keys = tuple(
             NoteKey(name=origin, kind=TYPE_ED25519, public=item.key.key)
             for item in self._core.bundle.routers
@@ -165,7 +179,8 @@ class Witnessing:
             raise LogError(LogFault.UNKNOWN_LOG, msg)
         return keys
 
-    def _put_down(self, error: LogError, note: bytes, *, at_ms: int, machine_ms: int) -> None:
+    def put_down(self, error: LogError, note: bytes, *, at_ms: int, machine_ms: int) -> None:
+        """Put a fault of a log into the journal, once for each note; inside a transaction."""
         if self._told == (error.fault.value, note):
             return
         self._told = (error.fault.value, note)

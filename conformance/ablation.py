@@ -91,7 +91,6 @@ EXCUSED: Final = {
     "sealing.notes.read_note MALFORMED": "needs half a MiB; tests/unit/test_sealing_notes.py has it",
     "sealing.notes.read_note MALFORMED 4": "needs 2,050 lines; tests/unit/test_sealing_notes.py has it",
     "sealing.witness.check_fresh FREEZE": "a matter of time; tests/unit/test_sealing_witness.py has it",
-    "sealing.witness.compare SPLIT_VIEW": "of two agencies that meet; tests/unit/test_sealing_witness.py has it",
     "sealing.portions.open_chunked CONTENT 2": "needs more than 4 MiB; tests/unit/test_sealing_portions.py has it",
 }
 

@@ -282,3 +282,76 @@ def _witness_rows() -> tuple[Row, ...]:
 
 
 enter_rows(_witness_rows(), op="witness", base="witness")
+
+
+# What two witnesses do that meet.
+
+
+def _met(
+    theirs: int,
+    size: int,
+    *,
+    entries: Sequence[bytes] = ENTRIES,
+    old_size: int | None = None,
+    proof: tuple[bytes, ...] | None = None,
+    text: bytes | None = None,
+    signer: str = world.ROUTER,
+) -> Made:
+    """Return a checkpoint of ``size`` leaves, shown to who has met one of ``theirs``; that one is of ``entries``."""
+    met = checkpoint_text(theirs, entries) if text is None else text
+    shown = checkpoint_text(size)
+    usual = growth(theirs, ENTRIES[:size]) if theirs < size else ()
+    context = KEYS | {
+        "met": note_of(met, line_of(met, signer=signer)).hex(),
+        "old_size": theirs if old_size is None else old_size,
+        "proof": [item.hex() for item in (usual if proof is None else proof)],
+    }
+    return Made(note_of(shown, line_of(shown)), context)
+
+
+@L6.accepts("met", "AUD-050", why="control")
+def met() -> Made:
+    """13 leaves, where another agency was shown 6 of them, with the proof."""
+    return _met(6, 13)
+
+
+@L6.accepts("met", "AUD-050", base="met", mutation="the same size", why="two that were shown alike have met")
+def met_of_the_same_size() -> Made:
+    """6 leaves, as the other was shown."""
+    return _met(6, 6)
+
+
+@L6.accepts("met", "AUD-050", base="met", mutation="a proof from another size", verdict="repeat",
+            why="what the log shows of its own accord leads from what is kept here, and is no answer")  # fmt: skip
+def met_with_a_proof_from_another_size() -> Made:
+    """13 leaves with the proof from 4, where the other was shown 6."""
+    return _met(6, 13, old_size=4, proof=growth(4, ENTRIES))
+
+
+@L6.accepts("met", "AUD-050", base="met", mutation="fewer leaves", verdict="repeat",
+            why="whoever beats later is shown more")  # fmt: skip
+def met_with_fewer_leaves() -> Made:
+    """6 leaves, where the other was shown 13."""
+    return _met(13, 6)
+
+
+def _met_rows() -> tuple[Row, ...]:
+    why = "the owner of the log shows each agency a history that is sound in itself"
+
+    def row(name: str, fault: LogFault, req: str, comment: str, made: Made) -> Row:
+        return Row(name, fault, req, comment, why, "Equivocation", lambda: made)
+
+    return (
+        row("met_with_a_second_tree", LogFault.SPLIT_VIEW, "AUD-050", "6 leaves; the other was shown another 6.",
+            _met(6, 6, entries=OTHER)),
+        row("met_with_a_second_history", LogFault.FORK, "AUD-050", "13 leaves, begun otherwise than the other's 6.",
+            _met(6, 13, entries=OTHER)),
+        row("met_without_a_proof", LogFault.FORK, "AUD-050", "13 leaves and no proof.", _met(6, 13, proof=())),
+        row("met_with_a_forged_note", LogFault.SIGNATURE, "AUD-051", "The other's note is not signed by the log.",
+            _met(6, 6, entries=OTHER, signer="spoke")),
+        row("met_with_another_log", LogFault.UNKNOWN_LOG, "AUD-051", "The other's note is of another log.",
+            _met(6, 13, text=checkpoint_text(6, origin="sandiwara/log/other"))),
+    )  # fmt: skip
+
+
+enter_rows(_met_rows(), op="met", base="met")

@@ -45,7 +45,7 @@ from sealing.portions import open_chunked, open_inline
 from sealing.primitives import verify
 from sealing.received import check_author, check_disclosures, check_times, read_envelope
 from sealing.statements import read_bundle, read_verdict
-from sealing.witness import begin, witness
+from sealing.witness import begin, check_met, witness
 
 Context = Mapping[str, Any]
 Operation = Callable[[bytes, Context], Outcome]
@@ -310,6 +310,13 @@ def _witness(received: bytes, context: Context) -> Outcome:
     return Outcome(verdict="repeat") if seen is None else ACCEPTED
 
 
+def _met(received: bytes, context: Context) -> Outcome:
+    proof = tuple(map(bytes.fromhex, context["proof"]))
+    keys = _note_keys(context)
+    theirs = check_met(bytes.fromhex(context["met"]), received, old_size=context["old_size"], proof=proof, keys=keys)
+    return Outcome(verdict="repeat") if theirs is None else ACCEPTED
+
+
 OPERATIONS: Final[Mapping[str, Operation]] = {
     "unpack": _unpack,
     "label": _label,
@@ -333,4 +340,5 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "consistency": _consistency,
     "leaf": _leaf,
     "witness": _witness,
+    "met": _met,
 }

@@ -14,6 +14,7 @@ from schemas.envelope import Bits, Epoch, Place
 from schemas.errors import Code, RemoteError
 from schemas.limits import (
     BUNDLE_BYTES_MAX,
+    CHECKPOINT_BYTES_MAX,
     CHUNK_BYTES_MAX,
     CHUNKS_MAX,
     ENVELOPE_BYTES_MAX,
@@ -29,7 +30,6 @@ _FRAME_FIELDS: Final = 2
 _FRAME_ROOM_BYTES: Final = FRAME_BYTES_MAX - 4 * 1024  # the frame's own arrays
 _MESSAGE_OVERHEAD_BYTES: Final = 256  # type, numbers and array headers around a message's bytes
 _ITEM_BYTES: Final = 128  # of a list in a message: a hash, an id, or a tail, which is both with four numbers
-_NOTE_BYTES_MAX: Final = 4 * 1024  # a checkpoint and the log's own signatures
 _STATEMENT_BYTES_MAX: Final = 128 * 1024  # a verdict that names 1,000 readers
 
 
@@ -102,13 +102,14 @@ class Heartbeat(NamedTuple):
 class Cosign(NamedTuple):
     """Up: the node's cosignature line of a checkpoint over ``size`` leaves.
 
-    Without a line: the node keeps a checkpoint of that size, which stands in ``note``, and wants the proof from there.
+    Without a line: the node keeps a checkpoint of that size, or another agency does, and it stands in ``note``; wanted
+    is the proof from there.
     """
 
     type: Literal["cosign"]
     size: Uint
     line: Annotated[bytes, Field(max_length=512)] | None
-    note: Annotated[bytes, Field(max_length=_NOTE_BYTES_MAX)] | None
+    note: Annotated[bytes, Field(max_length=CHECKPOINT_BYTES_MAX)] | None
 
 
 class Announcement(NamedTuple):
@@ -192,7 +193,7 @@ class CheckpointMessage(NamedTuple):
     type: Literal["checkpoint"]
     old_size: Uint
     proof: Annotated[tuple[Hash, ...], Field(max_length=63)]
-    note: Annotated[bytes, Field(max_length=_NOTE_BYTES_MAX)]
+    note: Annotated[bytes, Field(max_length=CHECKPOINT_BYTES_MAX)]
 
 
 class TailMessage(NamedTuple):

@@ -47,6 +47,7 @@ SEQUENCE_SKIP: Final = 256  # left out after a disk was put back; so little that
 DELIVERY_WINDOW: Final = 64  # un-acked deliveries per reader
 BOX_EPOCH_MS: Final = 7 * 24 * 3_600_000  # one week
 BOX_EPOCH_OVERLAP_MS: Final = 24 * 3_600_000  # the old key still opens for this long
+CHECKPOINT_BYTES_MAX: Final = 4 * 1024  # text and the log's own signatures; cosignatures do not travel with it
 RECEIPT_ITEMS_MAX: Final = 64  # receipts gathered into one message
 RECEIPT_GATHER_MS: Final = 1_000
 TAILS_MAX: Final = 64  # last numbers that a heartbeat tells: as many readers as a window has deliveries

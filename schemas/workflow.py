@@ -8,7 +8,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import Field
 
 from schemas.envelope import Bits
-from schemas.limits import DECONFLICT_HELD_CLASSES, DECONFLICT_POINTS, RECEIPT_ITEMS_MAX
+from schemas.limits import CHECKPOINT_BYTES_MAX, DECONFLICT_HELD_CLASSES, DECONFLICT_POINTS, RECEIPT_ITEMS_MAX
 from schemas.names import AgencyId, Hash, Millis, ShortText, Signature, Word
 from schemas.report import MICRODEGREES, Exercise, Passage
 
@@ -39,10 +39,15 @@ class ReceiptItem(NamedTuple):
 
 
 class ReceiptContent(NamedTuple):
-    """Receipts for one originator, gathered."""
+    """Receipts for one originator, gathered.
+
+    ``checkpoint`` is the newest note of the router's log that the reader keeps, so that the originator can tell whether
+    both were shown one history; None from a reader that keeps none.
+    """
 
     marking: Exercise
     items: Annotated[tuple[ReceiptItem, ...], Field(min_length=1, max_length=RECEIPT_ITEMS_MAX)]
+    checkpoint: Annotated[bytes, Field(max_length=CHECKPOINT_BYTES_MAX)] | None = None
 
 
 class RequestContent(NamedTuple):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from schemas.errors import LogError, LogFault
+from schemas.limits import CHECKPOINT_BYTES_MAX
 from sealing.keys import SignPair
 from sealing.merkle import EMPTY_ROOT, verify_consistency
 from sealing.notes import (
@@ -27,7 +28,6 @@ from sealing.notes import (
 
 # "An inclusion promise needs a deadline": a leaf that a verdict speaks of is in a checkpoint before this is over.
 CHECKPOINT_DEADLINE_MS: Final = 30_000
-CHECKPOINT_BYTES_MAX: Final = 4 * 1024  # text and the log's own signatures; cosignatures do not travel to witnesses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,15 +123,47 @@ def check_fresh(held: Witnessed, *, now_ms: int, deadline_ms: int = CHECKPOINT_D
         raise LogError(LogFault.FREEZE, msg, evidence=(held.note,))
 
 
-def compare(mine: Note, theirs: Note, *, keys: Sequence[NoteKey]) -> None:
-    """Compare two signed checkpoints of one log of the same size, as two agencies do that meet.
+def check_met(
+    met: bytes, received: bytes, *, old_size: int, proof: Sequence[bytes], keys: Sequence[NoteKey]
+) -> Checkpoint | None:
+    """Prove that what another agency was shown of a log, and what we are shown of it, is one history.
+
+    Each of two histories may be sound in itself, so no witness alone can tell them apart; two witnesses that meet can.
+
+    Args:
+        met: The note that the other agency keeps, as it came.
+        received: A note that the log shows us, as it came.
+        old_size: The size from which the proof leads.
+        proof: That the tree grew from ``old_size`` to the size in ``received``.
+        keys: The log's keys that count now, by the community bundle.
+
+    Returns:
+        The other agency's checkpoint, or None if nothing can be said: ``received`` is of fewer covers, or the proof
+        leads from another size than the other's.
 
     Raises:
-        LogError: SIGNATURE or MALFORMED if either is none; SPLIT_VIEW, with both, if the log signed two trees.
+        LogError: MALFORMED, SIGNATURE or UNKNOWN_LOG if the log has not said both; SPLIT_VIEW if it signed two trees
+            of one size, FORK if ours did not grow from the other's. The last two carry the two notes.
     """
-    for note in (mine, theirs):
+    notes = [read_note(item, bytes_max=CHECKPOINT_BYTES_MAX) for item in (met, received)]
+    for note in notes:
         verify_note(note, keys)
-    first, second = read_checkpoint(mine.text), read_checkpoint(theirs.text)
-    if (first.origin, first.size) == (second.origin, second.size) and first.root != second.root:
-        msg = f"{first.origin} has signed two trees of {first.size} leaves"
-        raise LogError(LogFault.SPLIT_VIEW, msg, evidence=(mine.packed(), theirs.packed()))
+    theirs, ours = (read_checkpoint(note.text) for note in notes)
+    if ours.origin != theirs.origin:
+        msg = f"a checkpoint of {ours.origin} where one of {theirs.origin} was due"
+        raise LogError(LogFault.UNKNOWN_LOG, msg)
+    if ours.size < theirs.size:
+        return None
+    if ours.size == theirs.size:
+        if ours.root != theirs.root:
+            msg = f"{ours.origin} has signed two trees of {ours.size} covers"
+            raise LogError(LogFault.SPLIT_VIEW, msg, evidence=(met, received))
+        return theirs
+    if old_size != theirs.size:
+        return None
+    try:
+        verify_consistency(old_size=theirs.size, old_root=theirs.root, size=ours.size, root=ours.root, proof=proof)
+    except LogError as error:
+        msg = f"{ours.origin} shows {ours.size} covers that do not begin with the {theirs.size} it has shown elsewhere"
+        raise LogError(LogFault.FORK, msg, evidence=(met, received)) from error
+    return theirs

@@ -24,7 +24,7 @@ from schemas.bundle import Bundle
 from schemas.codec import pack
 from schemas.envelope import Wrap
 from schemas.errors import Code
-from schemas.frames import Ack, CheckpointMessage, Cosign, DownMessage, VerdictMessage
+from schemas.frames import Ack, CheckpointMessage, Cosign, DownMessage, Heartbeat, VerdictMessage
 from sealing.statements import sign_verdict
 from transport.disk import Database
 
@@ -214,15 +214,25 @@ class LyingRouter(Router):
     def _unwitnessed(self, arrival: Arrival) -> Arrival:
         """Keep what was cosigned of the second tree from the first one, which would take it for a fork of its own."""
         shown = self._malice.shown
-        if not isinstance(arrival, FrameArrived) or arrival.agency not in shown:
+        if not isinstance(arrival, FrameArrived) or not any(isinstance(act, SplitView) for act in self._malice.acts):
             return arrival
+        if arrival.agency not in shown:
+            messages = (item._replace(note=None) if isinstance(item, Cosign) else item for item in arrival.messages)
+            return FrameArrived(agency=arrival.agency, messages=tuple(messages))
+        # What another agency was shown is asked about along with a heartbeat or a cosignature; what it keeps, alone.
+        is_met = any(
+            isinstance(item, Heartbeat) or (isinstance(item, Cosign) and item.line is not None)
+            for item in arrival.messages
+        )
         for message in arrival.messages:
             if isinstance(message, Cosign):
-                shown[arrival.agency] = message.size
+                if message.line is not None or not is_met:
+                    shown[arrival.agency] = message.size
                 if message.line is not None and arrival.agency in self._malice.offered:
                     self._malice.believed[arrival.agency] = self._malice.offered[arrival.agency]
                 if message.line is None:
-                    # The proof was from another size than it keeps: it is shown again, from the right one.
+                    # The proof was from another size than is wanted: it is shown again, from the right one.
+                    self._malice.wanted[arrival.agency] = message.size
                     self._witnesses.forget(arrival.agency)
                     self._witnesses.heard(arrival.agency)
         kept = tuple(message for message in arrival.messages if not isinstance(message, Cosign))
@@ -243,7 +253,7 @@ class LyingRouter(Router):
         if act is None:
             # It is over, and the agency is shown the true log, with the proof from what it keeps by now.
             self._malice.offered.pop(agency, None)
-            held = min(self._malice.shown[agency], self._log.signed_size)
+            held = min(self._malice.wanted.pop(agency, self._malice.shown[agency]), self._log.signed_size)
             return CheckpointMessage("checkpoint", held, self._log.proof_from(held), message.note)
         malice = self._malice
         rows = self._log.cover_rows()
@@ -255,7 +265,8 @@ class LyingRouter(Router):
             return message
         tree = SecondTree(self._log.covers, rows[: self._log.signed_size], without=without)
         malice.shown.setdefault(agency, held)
-        shown = tree.checkpoint(router=ROUTER, signer=self._core.identity.signer, old_size=held)
+        wanted = malice.wanted.pop(agency, held)
+        shown = tree.checkpoint(router=ROUTER, signer=self._core.identity.signer, old_size=wanted)
         # Whoever does not keep the leaf that was left out cannot know that there ever was one.
         is_past = held > without and malice.believed.get(agency) != without
         malice.offered[agency] = without

@@ -88,6 +88,9 @@ class EvilWatch:
             case "log_fault" if fields["fault"] in _SPLIT_FAULTS:
                 self._log_faults.setdefault(agency, self._now_ms())
                 self._saw("noticed split view")
+                # Who was never shown but the true log knows of the other by a receipt.
+                if not any(deed.reader == agency for deed in self._malice.deeds if deed.kind.startswith("split view")):
+                    self._saw("noticed split view at a meeting")
             case "link_down":
                 self._link_ended[agency] = self._now_ms()
             case "rejected":

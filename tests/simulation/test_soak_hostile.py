@@ -197,14 +197,20 @@ def test_a_log_without_a_leaf_is_seen_by_a_witness_within_a_heartbeat() -> None:
     assert outcome.sometimes["audit forged"] >= 1
 
 
-def test_a_log_that_parts_from_what_others_see_is_found_when_they_compare() -> None:
-    """Whoever is only ever shown the second tree cannot know of the first; the auditor, who has both, can."""
-    act = SplitView(at_ms=500, lasts_ms=60_000, agencies=(READER,), how="future")
-    outcome = play(act, messages=(*TO_ALL, *LATER))
+def test_a_log_that_one_agency_alone_is_shown_is_found_by_whoever_meets_it_within_a_heartbeat() -> None:
+    """Whoever is only ever shown the second tree cannot know of the first; who is sent its receipts can."""
+    act = SplitView(at_ms=500, lasts_ms=300_000, agencies=(READER,), how="future")
+    outcome = play(act, messages=(*TO_ALL, *LATER), span_ms=100_000)
 
     assert outcome.violation is None
     assert outcome.sometimes["evil split view, future"] >= 1
     assert outcome.sometimes["audit forged"] + outcome.sometimes.get("audit hidden", 0) >= 1
+    met = min(at_ms for at_ms, agency, _, fields in entries(outcome, "receipt") if at_ms > 45_000)
+    at_ms, agency, _, fields = entries(outcome, "log_fault")[0]
+    assert ("mys-cert", "FORK") == (agency, fields["fault"])
+    assert at_ms - met <= 30_000 + SLACK_MS
+    # Who saw it has both notes, each with the router's own signature.
+    assert 2 == len({note.split("\n")[1] for note in fields["evidence"]})
 
 
 # Floods, poison and slow readers.

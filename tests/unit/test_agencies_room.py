@@ -137,7 +137,7 @@ async def test_a_bundle_that_could_not_be_written_is_not_in_force(tmp_path: Path
             store._sql.execute("CREATE TABLE more(x)")
 
         store.keep_bundle = full  # type: ignore[method-assign, assignment]
-        witnessing = bravo._incoming._witnessing
+        witnessing = bravo._incoming._log._witnessing
         witnessing._told = ("SPLIT_VIEW", b"a note that was put down in a transaction that is taken back")
         with pytest.raises(DiskFullError):
             await bravo._took((BundleMessage("bundle", signed),))

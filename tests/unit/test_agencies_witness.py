@@ -5,15 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from agencies.core import NodeCore
-from agencies.keyring import Keys
-from agencies.store import NodeStore
-from agencies.witness import Witnessing
 from broker.application import Publication
 from broker.audit.store import LogStore
 from conformance import world
 from schemas.errors import LogFault
-from schemas.frames import CheckpointMessage, Cosign, Heartbeat
+from schemas.frames import CheckpointMessage, Cosign
 from sealing.notes import (
     TYPE_COSIGNATURE,
     Checkpoint,
@@ -23,16 +19,12 @@ from sealing.notes import (
     read_checkpoint,
     read_note,
     read_signature,
-    sign_checkpoint,
     verify_note,
     witness_name,
 )
 from sealing.witness import CHECKPOINT_DEADLINE_MS
-from tests.samples.small_nodes import ring
 from tests.samples.small_router import SmallRouter
-
-ORIGIN = log_origin(world.ROUTER)
-ROUTER = world.sign_pair(world.ROUTER)
+from tests.samples.small_witness import ORIGIN, SmallWitness, beat, shown
 
 
 @pytest.fixture
@@ -42,52 +34,11 @@ def router(tmp_path: Path) -> Iterator[SmallRouter]:
     made.close()
 
 
-class Agency:
-    """One agency's half of the protocol, and its own database."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self.name = name
-        self.store = NodeStore.open(folder / f"{name}.sqlite", agency=name)
-        self.core = NodeCore(keys=Keys(ring(name)), bundle=world.BUNDLE)
-        self.now_ms = world.NOW
-        self.restart()
-
-    def restart(self) -> None:
-        self.witnessing = Witnessing(
-            core=self.core,
-            table=self.store.witness,
-            journal=self.store.journal,
-            quarantine=self.store.quarantine,
-        )
-
-    def take(self, message: CheckpointMessage) -> list[Cosign]:
-        with self.store.transaction():
-            return self.witnessing.take(message, at_ms=world.NOW, machine_ms=self.now_ms)
-
-    def promised(self) -> None:
-        self.witnessing.promised(world.ROUTER, machine_ms=self.now_ms)
-
-    def beat(self) -> None:
-        if self.witnessing.beat():
-            with self.store.transaction():
-                self.witnessing.judge_promise(at_ms=world.NOW, machine_ms=self.now_ms)
-
-    def faults(self) -> list[str]:
-        return [entry.fields["fault"] for entry in self.store.journal.entries() if entry.stage == "log_fault"]
-
-
 @pytest.fixture
-def bravo(tmp_path: Path) -> Iterator[Agency]:
-    agency = Agency(tmp_path, "bravo")
+def bravo(tmp_path: Path) -> Iterator[SmallWitness]:
+    agency = SmallWitness(tmp_path, "bravo")
     yield agency
     agency.store.close()
-
-
-def beat(router: SmallRouter, agency: str) -> list[CheckpointMessage]:
-    """Have an agency's heartbeat come, a second after what was before; returns the checkpoints it is shown."""
-    router.now_ms += 1_000
-    sent = router.frame(agency, Heartbeat("heartbeat", router.now_ms, ())).sends.get(agency, [])
-    return [message for message in sent if isinstance(message, CheckpointMessage)]
 
 
 def log_of(router: SmallRouter) -> LogStore:
@@ -106,12 +57,8 @@ def witnesses_of(router: SmallRouter) -> list[set[str]]:
     ]
 
 
-def shown(checkpoint: Checkpoint, *, old_size: int = 0, proof: tuple[bytes, ...] = ()) -> CheckpointMessage:
-    return CheckpointMessage("checkpoint", old_size, proof, sign_checkpoint(checkpoint, signer=ROUTER).packed())
-
-
 def test_a_heartbeat_is_answered_with_a_checkpoint_and_that_with_a_cosignature(
-    router: SmallRouter, bravo: Agency
+    router: SmallRouter, bravo: SmallWitness
 ) -> None:
     for number in range(5):
         router.report(f"m{number}", "bravo", "golf")
@@ -148,7 +95,7 @@ def test_an_author_is_not_shown_the_log_with_its_verdict(router: SmallRouter) ->
     assert ["verdict"] == [item[0] for item in outcome.sends["alpha"]]
 
 
-def test_a_witness_whose_size_the_router_has_lost_says_it_and_goes_on(router: SmallRouter, bravo: Agency) -> None:
+def test_a_witness_whose_size_the_router_has_lost_says_it_and_goes_on(router: SmallRouter, bravo: SmallWitness) -> None:
     router.report("one", "bravo")
     bravo.take(beat(router, "bravo")[0])  # its cosignature is lost under way
     router.report("two", "bravo")
@@ -172,7 +119,7 @@ def test_a_witness_that_goes_on_naming_a_size_gets_no_further_proof(router: Smal
 
 
 @pytest.mark.parametrize("bend", ["another key", "another text", "no line", "no such checkpoint", "cut"])
-def test_a_cosignature_that_does_not_hold_is_not_kept(router: SmallRouter, bravo: Agency, bend: str) -> None:
+def test_a_cosignature_that_does_not_hold_is_not_kept(router: SmallRouter, bravo: SmallWitness, bend: str) -> None:
     router.report("one", "bravo")
     (message,) = beat(router, "bravo")
     (answer,) = bravo.take(message)
@@ -194,14 +141,14 @@ def test_a_cosignature_that_does_not_hold_is_not_kept(router: SmallRouter, bravo
     assert 0 == log_of(router).cosigned_size("bravo")
 
 
-def test_nobody_cosigns_in_anothers_name(router: SmallRouter, bravo: Agency) -> None:
+def test_nobody_cosigns_in_anothers_name(router: SmallRouter, bravo: SmallWitness) -> None:
     router.report("one", "bravo")
     (answer,) = bravo.take(beat(router, "bravo")[0])
 
     assert [Publication.NOT_AUTHORISED] == router.frame("golf", answer).answers
 
 
-def test_a_router_that_shows_two_histories_is_put_down_with_the_proof(router: SmallRouter, bravo: Agency) -> None:
+def test_a_router_that_shows_two_histories_is_put_down_with_the_proof(router: SmallRouter, bravo: SmallWitness) -> None:
     router.report("one", "bravo")
     (honest,) = beat(router, "bravo")
     bravo.take(honest)
@@ -225,7 +172,7 @@ def test_a_router_that_shows_two_histories_is_put_down_with_the_proof(router: Sm
     assert 1 == len(bravo.take(beat(router, "bravo")[0]))
 
 
-def test_what_a_witness_keeps_is_there_after_a_restart(router: SmallRouter, bravo: Agency) -> None:
+def test_what_a_witness_keeps_is_there_after_a_restart(router: SmallRouter, bravo: SmallWitness) -> None:
     router.report("one", "bravo")
     bravo.take(beat(router, "bravo")[0])
     size = log_of(router).signed_size
@@ -235,7 +182,7 @@ def test_what_a_witness_keeps_is_there_after_a_restart(router: SmallRouter, brav
     assert ["ROLLBACK"] == bravo.faults()
 
 
-def test_an_old_copy_of_the_routers_disk_is_fenced_by_its_witness(router: SmallRouter, bravo: Agency) -> None:
+def test_an_old_copy_of_the_routers_disk_is_fenced_by_its_witness(router: SmallRouter, bravo: SmallWitness) -> None:
     """The witness answers with the checkpoint that it keeps, and the router signs no second history."""
     router.report("one", "bravo")
     bravo.take(beat(router, "bravo")[0])
@@ -255,7 +202,7 @@ def test_an_old_copy_of_the_routers_disk_is_fenced_by_its_witness(router: SmallR
     assert log_of(router).fault is not None
 
 
-def test_a_log_that_freezes_is_put_down(router: SmallRouter, bravo: Agency) -> None:
+def test_a_log_that_freezes_is_put_down(router: SmallRouter, bravo: SmallWitness) -> None:
     router.report("one", "bravo")
     bravo.take(beat(router, "bravo")[0])
     bravo.promised()
@@ -270,7 +217,7 @@ def test_a_log_that_freezes_is_put_down(router: SmallRouter, bravo: Agency) -> N
     assert ["FREEZE"] == bravo.faults()
 
 
-def test_a_log_that_shows_nothing_at_all_is_frozen_too(bravo: Agency) -> None:
+def test_a_log_that_shows_nothing_at_all_is_frozen_too(bravo: SmallWitness) -> None:
     bravo.promised()
     for _ in range(3):
         bravo.beat()
@@ -279,7 +226,7 @@ def test_a_log_that_shows_nothing_at_all_is_frozen_too(bravo: Agency) -> None:
     assert ["FREEZE"] == bravo.faults()
 
 
-def test_a_node_that_seldom_beats_accuses_nobody(router: SmallRouter, bravo: Agency) -> None:
+def test_a_node_that_seldom_beats_accuses_nobody(router: SmallRouter, bravo: SmallWitness) -> None:
     """However long ago the verdict came: the router shows its log in answer to a heartbeat, and has to be asked."""
     router.report("one", "bravo")
     bravo.promised()
@@ -293,7 +240,7 @@ def test_a_node_that_seldom_beats_accuses_nobody(router: SmallRouter, bravo: Age
     assert [] == bravo.faults()
 
 
-def test_the_same_tree_again_keeps_no_promise(router: SmallRouter, bravo: Agency) -> None:
+def test_the_same_tree_again_keeps_no_promise(router: SmallRouter, bravo: SmallWitness) -> None:
     router.report("one", "bravo")
     (message,) = beat(router, "bravo")
     bravo.take(message)
@@ -306,7 +253,7 @@ def test_the_same_tree_again_keeps_no_promise(router: SmallRouter, bravo: Agency
     assert ["FREEZE"] == bravo.faults()
 
 
-def test_a_new_link_waits_for_the_promise_anew(bravo: Agency) -> None:
+def test_a_new_link_waits_for_the_promise_anew(bravo: SmallWitness) -> None:
     bravo.promised()
     bravo.beat()
     bravo.now_ms += CHECKPOINT_DEADLINE_MS * 2

@@ -3,6 +3,7 @@
 import pytest
 
 from schemas.errors import LogError, LogFault
+from schemas.limits import CHECKPOINT_BYTES_MAX
 from sealing.keys import sign_pair_from_seed
 from sealing.merkle import Frontier, consistency_proof, leaf_hash, row_of
 from sealing.notes import (
@@ -18,12 +19,11 @@ from sealing.notes import (
     witness_name,
 )
 from sealing.witness import (
-    CHECKPOINT_BYTES_MAX,
     CHECKPOINT_DEADLINE_MS,
     Witnessed,
     begin,
     check_fresh,
-    compare,
+    check_met,
     cosign_checkpoint,
     expect_growth,
     witness,
@@ -55,6 +55,11 @@ class EvilLog:
         return consistency_proof(
             old_size, self.frontier.size, lambda level, index: self.rows[row_of(level, index)][level]
         )
+
+
+def size_of(checkpoint: Checkpoint | None) -> int:
+    assert checkpoint is not None
+    return checkpoint.size
 
 
 def show(held: Witnessed, log: EvilLog, *, now_ms: int = NOW) -> Witnessed:
@@ -97,11 +102,12 @@ def test_two_trees_of_one_size_are_named_a_split_view() -> None:
     error = fault_of(held, EvilLog("a", "x", "c"))
 
     assert LogFault.SPLIT_VIEW == error.fault
-    for note in error.evidence:
-        compare(read_note(note), read_note(note), keys=KEYS)
+    mine, theirs = error.evidence
+    assert 3 == size_of(check_met(mine, mine, old_size=3, proof=(), keys=KEYS))
     with pytest.raises(LogError) as caught:
-        compare(read_note(error.evidence[0]), read_note(error.evidence[1]), keys=KEYS)
+        check_met(mine, theirs, old_size=3, proof=(), keys=KEYS)
     assert LogFault.SPLIT_VIEW == caught.value.fault
+    assert (mine, theirs) == caught.value.evidence
 
 
 @pytest.mark.parametrize(
@@ -128,10 +134,40 @@ def test_two_agencies_that_were_shown_two_logs_can_prove_it() -> None:
     other = show(show(begin(ORIGIN, now_ms=NOW), theirs), theirs.append("c"))
 
     with pytest.raises(LogError) as caught:
-        compare(read_note(mine.note), read_note(other.note), keys=KEYS)
+        check_met(other.note, mine.note, old_size=3, proof=(), keys=KEYS)
     assert LogFault.SPLIT_VIEW == caught.value.fault
+    # Nor is there a proof from the one to what the other grows into, whatever the log offers.
+    for proof in (ours.append("d").proof(3), (), (b"x" * 32,)):
+        with pytest.raises(LogError) as caught:
+            check_met(other.note, ours.note().packed(), old_size=3, proof=proof, keys=KEYS)
+        assert LogFault.FORK == caught.value.fault
+        assert (other.note, ours.note().packed()) == caught.value.evidence
     # Whoever was shown the one cannot be led to the other either.
     assert LogFault.FORK == fault_of(mine, theirs.append("d")).fault
+
+
+def test_two_agencies_that_were_shown_one_log_at_different_times_prove_that_too() -> None:
+    log = EvilLog("a", "b", "c")
+    early = log.note().packed()
+    late = log.append("d", "e").note().packed()
+
+    assert 3 == size_of(check_met(early, late, old_size=3, proof=log.proof(3), keys=KEYS))
+    assert None is check_met(early, late, old_size=2, proof=log.proof(2), keys=KEYS)  # not the proof that is wanted
+    assert None is check_met(late, early, old_size=3, proof=log.proof(3), keys=KEYS)  # it may show more later
+
+
+def test_a_met_note_counts_only_if_the_log_has_signed_it() -> None:
+    """Otherwise one agency could make another accuse the router."""
+    log, strange = EvilLog("a", "b"), Checkpoint(log_origin("other"), 2, b"x" * 32)
+    for forged, fault in (
+        (sign_checkpoint(Checkpoint(ORIGIN, 2, b"x" * 32), signer=AGENCY).packed(), LogFault.SIGNATURE),
+        (sign_checkpoint(strange, signer=ROUTER).packed(), LogFault.SIGNATURE),
+        (b"no note", LogFault.MALFORMED),
+    ):
+        with pytest.raises(LogError) as caught:
+            check_met(forged, log.note().packed(), old_size=2, proof=(), keys=KEYS)
+        assert fault == caught.value.fault
+        assert () == caught.value.evidence
 
 
 def test_a_proof_from_another_size_is_no_fault_and_no_cosignature() -> None:
