@@ -65,6 +65,11 @@ def _add_soak(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--only", metavar="KIND[,KIND]", default="", help="let only faults of these kinds fall (default: all)"
     )
+    parser.add_argument(
+        "--crowd",
+        action="store_true",
+        help="let each seed send some 600 reports, under every kind of fault that loses nothing, or those of --only",
+    )
     parser.add_argument("--plan", metavar="FILE", help="replay this plan instead")
     parser.add_argument("--canaries", action="store_true", help="plant bugs instead, one by one: each must be found")
     parser.add_argument("--corpus", metavar="DIR", help="with --canaries: where plans are kept that find them")
@@ -314,6 +319,7 @@ _COMMANDS: Final = (
         examples=(
             "sandiwara soak --seeds 200 --jobs 2",
             "sandiwara soak --seeds 50 --only old_snapshot,power_cut",
+            "sandiwara soak --seeds 10 --crowd --jobs 2",
             "sandiwara soak --plan soak-17.json",
             "sandiwara soak --canaries --jobs 2",
         ),

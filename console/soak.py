@@ -67,7 +67,7 @@ class _Soak:
         self._json: bool = arguments.json
         only = tuple(sorted({kind for kind in arguments.only.split(",") if kind}))
         check_kinds(only)
-        self._how = How(only=only, auditor=audit_log)
+        self._how = How(only=only, crowd=arguments.crowd, auditor=audit_log)
         self._figures = Figures()
         self._failures: list[dict[str, Any]] = []
         self._interrupted = False
@@ -140,6 +140,7 @@ class _Soak:
             "first": self._first,
             "jobs": self._jobs,
             "only": list(self._how.only),
+            "crowd": self._how.crowd,
             "interrupted": self._interrupted,
             "real_seconds": round(took_s, 1),
             "seeds_per_minute": round(figures.seeds / took_s * 60),
@@ -147,7 +148,9 @@ class _Soak:
             "times_real_time": round(figures.virtual_ms / 1000 / took_s),
             "failures": self._failures,
             "must_be_tried": INVARIANTS[TRIED],
-            "never_seen": [] if self._how.only else never_seen(figures.sometimes, seeds=figures.seeds),
+            "never_seen": []
+            if self._how.only or self._how.crowd
+            else never_seen(figures.sometimes, seeds=figures.seeds),
             "by_fault": figures.document(),
             "sometimes": dict(sorted(figures.sometimes.items())),
         }

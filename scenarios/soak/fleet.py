@@ -15,6 +15,7 @@ from multiprocessing import get_context
 from typing import Final, TypeVar
 
 from scenarios.soak.canaries.catalogue import CANARIES
+from scenarios.soak.draw_crowd import draw_crowd
 from scenarios.soak.figures import Account
 from scenarios.soak.hostile_run import Auditor
 from scenarios.soak.invariants import REPEATED, Violation
@@ -36,17 +37,23 @@ class How:
 
     Attributes:
         only: The kinds of fault that fall; all if empty.
+        crowd: Whether a seed is a crowd, and not a plan of its own.
         canary: The name of a planted bug, or None.
         auditor: Reads the exported logs of lying routers, or None.
     """
 
     only: tuple[str, ...] = ()
+    crowd: bool = False
     canary: str | None = None
     auditor: Auditor | None = None
 
+    def is_plain(self) -> bool:
+        """Tell whether a seed is left to itself, so that many of them see all that there is."""
+        return not self.only and not self.crowd
+
     def plan(self, seed: int) -> Plan:
         """Return the plan of a seed."""
-        return draw_only(seed, self.only)
+        return draw_crowd(seed, self.only) if self.crowd else draw_only(seed, self.only)
 
     def run(self, plan: Plan, *, keep_lines: bool = False) -> Outcome:
         """Run a plan."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from scenarios.soak.draw import draw_plan
+from scenarios.soak.draw_crowd import SOUND_KINDS, draw_crowd
 from scenarios.soak.expected import never_seen
 from scenarios.soak.figures import Account, Figures
 from scenarios.soak.ghost_between import Between
@@ -133,6 +134,28 @@ def test_a_plan_of_no_kind_in_particular_is_that_of_its_seed() -> None:
 def test_a_kind_that_there_is_not_is_named() -> None:
     with pytest.raises(UsageError, match="earthquake: no kind of fault"):
         check_kinds(["partition", "earthquake"])
+
+
+# Crowds.
+
+
+def test_a_crowd_sends_hundreds_under_every_kind_that_loses_nothing() -> None:
+    plan = draw_crowd(5)
+    numbers = [message.number for message in plan.messages]
+
+    assert len(numbers) >= 600
+    assert list(range(len(numbers))) == numbers
+    assert set(SOUND_KINDS) == {part.kind for part in parts_of(plan)} - {"message", "again"}
+    assert all(message.corrects is None or message.corrects < message.number for message in plan.messages)
+    assert plan == draw_crowd(5) != draw_crowd(6)
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_a_crowd_of_one_kind_is_struck_by_that_kind_alone(kind: str) -> None:
+    plan = draw_crowd(5, [kind])
+
+    assert {kind} == {part.kind for part in parts_of(plan)} - {"message", "again"}
+    assert (kind == "flood") <= (plan.quota is not None)
 
 
 # Figures.
