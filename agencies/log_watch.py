@@ -1,8 +1,4 @@
-"""What a node does with the router's log: follows it as a witness, and compares what it sees with what others saw.
-
-The two share the link: the log proves its growth from one size at a time, so what this node keeps itself comes before
-what another agency keeps.
-"""
+"""What a node does with the router's log: follows it as a witness, and compares what it sees with what others saw."""
 
 from agencies.core import NodeCore
 from agencies.meetings import Meetings
@@ -23,11 +19,13 @@ class LogWatch:
             core=core, table=store.witness, journal=store.journal, quarantine=store.quarantine
         )
         self._meetings = Meetings(self._witnessing)
+        self._repeated = b""  # the note to which the proof from what is kept here was asked for last
 
     def begin_session(self) -> None:
         """Note a new link: what was promised or asked for on the last one is waited for anew."""
         self._witnessing.begin_session()
         self._meetings.begin_session()
+        self._repeated = b""
 
     def take_back(self) -> None:
         """Note that what was put down last may be on no disk."""
@@ -59,11 +57,17 @@ class LogWatch:
         Returns:
             The cosignature, or what is wanted instead.
         """
-        self._meetings.take(message, moment)
+        if self._meetings.take(message, moment):
+            return []
         answers = self._witnessing.take(message, at_ms=moment.at_ms, machine_ms=moment.machine_ms)
-        if any(answer.line is None for answer in answers):
+        if all(answer.line is not None for answer in answers):
             return answers
-        return [*answers, *self._meetings.ask_next()]
+        # The proof led from elsewhere. The right one is asked for once for each tree: other proofs that lead to it come
+        # along, for what was met, and count for nothing before this node keeps that tree itself.
+        if message.note == self._repeated:
+            return []
+        self._repeated = message.note
+        return answers
 
     def meet(self, receipt: Accepted, moment: Moment) -> None:
         """Take what a message of receipts says that its sender was shown; inside a transaction."""

@@ -2,34 +2,41 @@
 
 Two histories of a log can each be sound, and a router that shows each agency its own fools both. But readers and
 originators meet behind its back: a receipt carries the checkpoint that its reader keeps, sealed and signed, so that a
-router can hold it back, which shows, and not change it. What was met is compared at the next heartbeat: the log is
-asked for the proof that what it shows here grew from what it showed there, and whoever shows two histories has none
+router can hold it back, which shows, and not change it. With its next heartbeat the originator asks the log for the
+proof that the tree which it keeps itself grew from the other's, and whoever shows two histories has none
 (docs/spec/audit.md, "Witnesses that meet").
 
 What is under way is kept in memory alone: after a restart the next receipt brings another.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Final
 
 from agencies.outgoing import Moment
 from agencies.witness import Witnessing
 from schemas.errors import LogError, LogFault
 from schemas.frames import CheckpointMessage, Cosign
 from schemas.limits import CHECKPOINT_BYTES_MAX
-from sealing.notes import Checkpoint, read_checkpoint, read_note, verify_note
+from sealing.notes import Checkpoint, NoteKey, read_checkpoint, read_note, verify_note
 from sealing.witness import check_met
 
+_ASKED_MOST: Final = 16  # at once, so that a slow line is not full of proofs; the others with the next heartbeat
+_BEATS_MOST: Final = 3  # the first is answered, unless the log did not know what this node keeps; then the next is
+_OF_TWO_HISTORIES: Final = frozenset({LogFault.SPLIT_VIEW, LogFault.FORK})
 
-class _Met(NamedTuple):
-    """What another agency was shown, and its note as it came."""
+
+@dataclass(slots=True)
+class _Met:
+    """What another agency was shown, its note as it came, and how many heartbeats ago the log was asked about it."""
 
     agency: str
     shown: Checkpoint
     note: bytes
+    beats: int = 0
 
 
 class Meetings:
-    """The checkpoints of others that are still to be compared: of each agency the newest, one of them at a time.
+    """The checkpoints of others that are still to be compared, of each agency the newest.
 
     Args:
         witnessing: What this node keeps of the log; faults are put down there.
@@ -37,16 +44,15 @@ class Meetings:
 
     def __init__(self, witnessing: Witnessing) -> None:
         self._witnessing = witnessing
-        self._met: dict[str, _Met] = {}  # by agency, the longest waiting first: no more than the bundle has agencies
-        self._settled: dict[str, Checkpoint] = {}  # by agency, what was compared last
-        self._asked: _Met | None = None  # the log was asked for the proof from there …
-        self._beats = 0  # … so many heartbeats of ours ago
+        # By agency, so there are no more of them than the bundle has agencies.
+        self._met: dict[str, _Met] = {}  # the longest waiting first
+        self._asked: dict[str, _Met] = {}
+        self._settled: dict[str, Checkpoint] = {}  # what was compared last
 
     def begin_session(self) -> None:
         """Note a new link: what the last one has not answered is asked anew."""
-        if self._asked is not None:
-            self._met = {self._asked.agency: self._asked} | self._met
-            self._asked = None
+        self._met = {met.agency: replace(met, beats=0) for met in self._asked.values()} | self._met
+        self._asked = {}
 
     def take_back(self) -> None:
         """Note that what was put down last may be on no disk: what has been compared is, when it is met again."""
@@ -55,72 +61,79 @@ class Meetings:
     def meet(self, agency: str, note: bytes, moment: Moment) -> None:
         """Take what a receipt says that its sender was shown; inside a transaction, the arrival's."""
         try:
-            shown = read_checkpoint(read_note(note, bytes_max=CHECKPOINT_BYTES_MAX).text)
+            read = read_note(note, bytes_max=CHECKPOINT_BYTES_MAX)
+            shown = read_checkpoint(read.text)
             keys = self._witnessing.keys_of(shown.origin, moment.at_ms)
             # Signed by the router, or it says nothing of it: an agency could make trouble between others.
-            verify_note(read_note(note, bytes_max=CHECKPOINT_BYTES_MAX), keys)
+            verify_note(read, keys)
         except LogError:
             return
         held = self._witnessing.held(shown.origin)
         if held is None or self._settled.get(agency) == shown:
             return
-        if held.checkpoint.size != shown.size:
-            self._met[agency] = _Met(agency, shown, note)
-            return
-        self._settled[agency] = shown
+        met = _Met(agency, shown, note)
+        if held.checkpoint.size == shown.size:
+            self._compare(met, held.note, (), keys, moment)
+        elif agency not in self._asked or self._asked[agency].shown != shown:
+            self._met[agency] = met
+
+    def ask(self) -> list[Cosign]:
+        """Return the requests for proofs that are due, those under way among them."""
+        for agency in [agency for agency in self._met if agency not in self._asked][: _ASKED_MOST - len(self._asked)]:
+            self._asked[agency] = self._met.pop(agency)
+        # Agencies that beat together were shown the same.
+        notes = {met.shown: met.note for met in self._asked.values()}
+        return [Cosign("cosign", shown.size, None, note) for shown, note in notes.items()]
+
+    def take(self, message: CheckpointMessage, moment: Moment) -> bool:
+        """Look whether a checkpoint of the log is the answer to what was asked; inside a transaction.
+
+        Only a proof to the very tree that this node keeps counts: by one to any other tree the log could show that this
+        one is of the other history, and go on with ours.
+
+        Returns:
+            True if it is, and nothing else is to be done with it.
+        """
+        due = [met for met in self._asked.values() if met.shown.size == message.old_size]
+        if not due:
+            return False
+        held = self._witnessing.held(due[0].shown.origin)
+        if held is None or held.note != message.note:
+            return False
         try:
-            check_met(note, held.note, old_size=shown.size, proof=(), keys=keys)
-        except LogError as error:
-            self._put_down(error, note, moment)
+            keys = self._witnessing.keys_of(held.checkpoint.origin, moment.at_ms)
+        except LogError:
+            return False
+        for met in due:
+            self._compare(met, held.note, message.proof, keys, moment)
+        return True
 
     def beat(self) -> bool:
-        """Note a heartbeat of ours; True if a proof has outlasted two, and ``judge_silence`` is to be asked."""
-        self._beats += self._asked is not None
-        return self._beats > 1
+        """Note a heartbeat of ours; True if a proof has outlasted too many, and ``judge_silence`` is to be asked."""
+        for met in self._asked.values():
+            met.beats += 1
+        return any(met.beats >= _BEATS_MOST for met in self._asked.values())
 
     def judge_silence(self, moment: Moment) -> None:
         """Put down a log that shows no proof; inside a transaction."""
-        asked = self._asked
-        if asked is None:
-            return
-        msg = f"{asked.shown.origin} shows no proof that the {asked.shown.size} covers that {asked.agency} saw are ours"
-        self._put_down(LogError(LogFault.FREEZE, msg, evidence=(asked.note,)), asked.note, moment)
-        self._asked, self._beats = None, 0
+        for met in [met for met in self._asked.values() if met.beats >= _BEATS_MOST]:
+            msg = f"{met.shown.origin} shows no proof that the {met.shown.size} covers that {met.agency} saw are ours"
+            error = LogError(LogFault.FREEZE, msg, evidence=(met.note,))
+            self._witnessing.put_down(error, met.note, at_ms=moment.at_ms, machine_ms=moment.machine_ms)
+            self._settle(met)
 
-    def ask_next(self) -> list[Cosign]:
-        """Return the request for the next proof, if none is under way."""
-        return self.ask() if self._asked is None else []
-
-    def ask(self) -> list[Cosign]:
-        """Return the request for the proof that is due next, or the one that is under way once more."""
-        if self._asked is None and self._met:
-            self._asked = self._met.pop(next(iter(self._met)))
-            self._beats = 0
-        if self._asked is None:
-            return []
-        return [Cosign("cosign", self._asked.shown.size, None, self._asked.note)]
-
-    def take(self, message: CheckpointMessage, moment: Moment) -> None:
-        """Look whether a checkpoint of the log settles what was asked, one way or the other; inside a transaction."""
-        asked = self._asked
-        if asked is None:
-            return
+    def _compare(
+        self, met: _Met, ours: bytes, proof: tuple[bytes, ...], keys: tuple[NoteKey, ...], moment: Moment
+    ) -> None:
+        """Put down a log whose tree in ``ours`` did not grow from the one that was met."""
+        self._settle(met)
         try:
-            keys = self._witnessing.keys_of(asked.shown.origin, moment.at_ms)
-            proved = check_met(asked.note, message.note, old_size=message.old_size, proof=message.proof, keys=keys)
+            check_met(met.note, ours, old_size=met.shown.size, proof=proof, keys=keys)
         except LogError as error:
-            if error.fault not in {LogFault.SPLIT_VIEW, LogFault.FORK}:
-                return  # it was not said by the log, or is no checkpoint: the witness judges that
-            self._put_down(error, message.note, moment)
-        else:
-            if proved is None:
-                return
-        self._asked, self._beats = None, 0
-        # Agencies that beat together were shown the same.
-        for met in [asked, *self._met.values()]:
-            if met.shown == asked.shown:
-                self._settled[met.agency] = met.shown
-                self._met.pop(met.agency, None)
+            # What the log's key of today has not signed proves nothing against it.
+            if error.fault in _OF_TWO_HISTORIES:
+                self._witnessing.put_down(error, met.note, at_ms=moment.at_ms, machine_ms=moment.machine_ms)
 
-    def _put_down(self, error: LogError, note: bytes, moment: Moment) -> None:
-        self._witnessing.put_down(error, note, at_ms=moment.at_ms, machine_ms=moment.machine_ms)
+    def _settle(self, met: _Met) -> None:
+        self._asked.pop(met.agency, None)
+        self._settled[met.agency] = met.shown

@@ -2,7 +2,8 @@
 
 An agency is shown the newest checkpoint when it has shown itself by a hello or heartbeat, with the proof from the one
 that it cosigned last: at no time that depends on what is sent, by anybody. So a log that is shown to two in two
-versions contradicts itself within a heartbeat, and tells nobody that there was something to write.
+versions contradicts itself within a heartbeat, and tells nobody that there was something to write. Besides, an agency
+may ask for the proof from any other checkpoint: the one that it keeps, or one that another agency was shown.
 """
 
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from sealing.notes import TYPE_COSIGNATURE, NoteKey, read_signature, verify_sign
 
 Send = Callable[[str, DownMessage], None]
 _TIME_BYTES = 8
+_PROOFS_MOST = 32  # to an agency of one tree: its own, and twice what a node asks for at once
 
 
 class Witnesses:
@@ -31,7 +33,9 @@ class Witnesses:
         self._log = log
         self._heard: dict[str, None] = {}  # in this batch, in order
         self._shown: dict[str, int] = {}  # the size that was shown last in this session
-        self._from: dict[str, int] = {}  # the size that the agency keeps
+        self._from: dict[str, int] = {}  # the size that the agency cosigned last
+        self._wanted: dict[str, list[int]] = {}  # in this batch: the sizes from which a proof was asked for
+        self._proved: dict[str, tuple[int, set[int]]] = {}  # of a tree of this size, from which sizes it was proved
 
     def heard(self, agency: str) -> None:
         """Note that an agency is there; it is shown the newest checkpoint at the end of the batch."""
@@ -41,16 +45,21 @@ class Witnesses:
         """Forget what was shown in a session that is over."""
         self._shown.pop(agency, None)
         self._from.pop(agency, None)
+        self._wanted.pop(agency, None)
+        self._proved.pop(agency, None)
 
     def forget_all(self) -> None:
         """Forget everything that was shown, after a batch that could not be written."""
         self._heard.clear()
         self._shown.clear()
         self._from.clear()
+        self._wanted.clear()
+        self._proved.clear()
 
     def show(self, send: Send) -> None:
-        """Show the newest checkpoint to whoever was heard and has not seen it."""
+        """Show the newest checkpoint to whoever was heard and has not seen it, and by each proof that was asked for."""
         heard, self._heard = self._heard, {}
+        wanted, self._wanted = self._wanted, {}
         size = self._log.signed_size
         note = self._log.newest()
         if note is None:
@@ -62,20 +71,30 @@ class Witnesses:
                 if old_size is None:
                     old_size = self._from[agency] = self._log.cosigned_size(agency)
                 send(agency, CheckpointMessage("checkpoint", old_size, self._log.proof_from(min(old_size, size)), note))
+        for agency, sizes in wanted.items():
+            for old_size in self._due(agency, sizes, size):
+                send(agency, CheckpointMessage("checkpoint", old_size, self._log.proof_from(old_size), note))
+
+    def _due(self, agency: str, sizes: list[int], size: int) -> list[int]:
+        """Return the sizes from which a proof is due: an agency that goes on saying the same is not worth another."""
+        proved_size, proved = self._proved.get(agency, (0, set()))
+        if proved_size != size:
+            proved = set()
+        due = [old_size for old_size in dict.fromkeys(sizes) if old_size <= size and old_size not in proved]
+        due = due[: max(0, _PROOFS_MOST - len(proved))]
+        self._proved[agency] = (size, proved | set(due))
+        return due
 
     def take(self, agency: str, message: Cosign, *, now_ms: int) -> bool:
         """Take what an agency answers to a checkpoint; False if its cosignature does not hold.
 
-        An agency that keeps another size than we thought says which, and is shown the proof from there.
+        An agency that wants another proof says from which size: that which it keeps, where it is not what we thought,
+        or one that another agency was shown.
         """
         if message.line is None:
             if message.note is not None:
                 self._log.meet(message.note)
-            # Once only for each size: an agency that goes on saying the same is not worth another proof.
-            if message.size <= self._log.signed_size and self._from.get(agency) != message.size:
-                self._from[agency] = message.size
-                self._shown.pop(agency, None)
-                self.heard(agency)
+            self._wanted.setdefault(agency, []).append(message.size)
             return True
         note = self._log.note_of(message.size)
         try:

@@ -219,20 +219,17 @@ class LyingRouter(Router):
         if arrival.agency not in shown:
             messages = (item._replace(note=None) if isinstance(item, Cosign) else item for item in arrival.messages)
             return FrameArrived(agency=arrival.agency, messages=tuple(messages))
-        # What another agency was shown is asked about along with a heartbeat or a cosignature; what it keeps, alone.
-        is_met = any(
-            isinstance(item, Heartbeat) or (isinstance(item, Cosign) and item.line is not None)
-            for item in arrival.messages
-        )
+        # What another agency was shown is asked about along with a heartbeat; what it keeps itself, alone.
+        is_met = any(isinstance(item, Heartbeat) for item in arrival.messages)
         for message in arrival.messages:
-            if isinstance(message, Cosign):
-                if message.line is not None or not is_met:
-                    shown[arrival.agency] = message.size
+            if isinstance(message, Cosign) and message.line is None and is_met:
+                self._malice.wanted.setdefault(arrival.agency, []).append(message.size)
+            elif isinstance(message, Cosign):
+                shown[arrival.agency] = message.size
                 if message.line is not None and arrival.agency in self._malice.offered:
                     self._malice.believed[arrival.agency] = self._malice.offered[arrival.agency]
                 if message.line is None:
-                    # The proof was from another size than is wanted: it is shown again, from the right one.
-                    self._malice.wanted[arrival.agency] = message.size
+                    # The proof was from another size than it keeps: it is shown again, from the right one.
                     self._witnesses.forget(arrival.agency)
                     self._witnesses.heard(arrival.agency)
         kept = tuple(message for message in arrival.messages if not isinstance(message, Cosign))
@@ -245,33 +242,36 @@ class LyingRouter(Router):
         for agency in sorted(acts.keys() | malice.shown.keys()):
             sends = outcome.sends.get(agency)
             if sends is not None and any(isinstance(message, CheckpointMessage) for message in sends):
-                outcome.sends[agency] = [self._second(acts.get(agency), agency, message) for message in sends]
+                outcome.sends[agency] = [
+                    item for message in sends for item in self._second(acts.get(agency), agency, message)
+                ]
 
-    def _second(self, act: SplitView | None, agency: str, message: DownMessage) -> DownMessage:
+    def _second(self, act: SplitView | None, agency: str, message: DownMessage) -> list[DownMessage]:
+        """Return what an agency is shown instead, with every proof that it has asked for."""
         if not isinstance(message, CheckpointMessage):
-            return message
+            return [message]
+        malice = self._malice
+        wanted = malice.wanted.pop(agency, [])
         if act is None:
             # It is over, and the agency is shown the true log, with the proof from what it keeps by now.
-            self._malice.offered.pop(agency, None)
-            held = min(self._malice.wanted.pop(agency, self._malice.shown[agency]), self._log.signed_size)
-            return CheckpointMessage("checkpoint", held, self._log.proof_from(held), message.note)
-        malice = self._malice
+            malice.offered.pop(agency, None)
+            olds = [min(size, self._log.signed_size) for size in (malice.shown[agency], *wanted)]
+            return [message._replace(old_size=old, proof=self._log.proof_from(old)) for old in olds]
         rows = self._log.cover_rows()
         held = malice.shown.get(agency, self._log.cosigned_size(agency))
         without = malice.without.get(act)
         if without is None:
             without = malice.without[act] = held - 1 if act.how == "past" else held
         if not 0 <= without < len(rows) - 1 or (act.how == "past" and not held):
-            return message
+            return [message]
         tree = SecondTree(self._log.covers, rows[: self._log.signed_size], without=without)
         malice.shown.setdefault(agency, held)
-        wanted = malice.wanted.pop(agency, held)
-        shown = tree.checkpoint(router=ROUTER, signer=self._core.identity.signer, old_size=wanted)
         # Whoever does not keep the leaf that was left out cannot know that there ever was one.
         is_past = held > without and malice.believed.get(agency) != without
         malice.offered[agency] = without
         malice.did("split view, past" if is_past else "split view, future", b"", agency)
-        return shown
+        signer = self._core.identity.signer
+        return [tree.checkpoint(router=ROUTER, signer=signer, old_size=old) for old in (held, *wanted)]
 
 
 def open_store(path: Path, malice: Malice, *, disk: Callable[..., Database]) -> LyingStore:

@@ -44,7 +44,7 @@ class Malice:
         misrouted: What was given to whom it is not for: release, reader and stranger.
         without: The leaf that a second tree leaves out.
         shown: What each agency that is shown the second tree keeps of the log: its size.
-        wanted: The size from which it has asked for a proof, until it is shown one.
+        wanted: From which other sizes such an agency has asked for a proof, until it is shown them.
         offered: The leaf that was left out of what an agency was shown last.
         believed: The same of what it has cosigned.
         last_cut: Of any message, to take parts from.
@@ -65,7 +65,7 @@ class Malice:
     misrouted: set[tuple[int, str, str]] = field(default_factory=set)
     without: dict[SplitView, int] = field(default_factory=dict)
     shown: dict[str, int] = field(default_factory=dict)
-    wanted: dict[str, int] = field(default_factory=dict)
+    wanted: dict[str, list[int]] = field(default_factory=dict)
     offered: dict[str, int] = field(default_factory=dict)
     believed: dict[str, int] = field(default_factory=dict)
     last_cut: bytes = b""

@@ -4,10 +4,9 @@ from pathlib import Path
 
 from agencies.core import NodeCore
 from agencies.keyring import Keys
-from agencies.meetings import Meetings
+from agencies.log_watch import LogWatch
 from agencies.outgoing import Moment
 from agencies.store import NodeStore
-from agencies.witness import Witnessing
 from conformance import world
 from schemas.frames import CheckpointMessage, Cosign, Heartbeat, UpMessage
 from sealing.notes import Checkpoint, log_origin, sign_checkpoint
@@ -28,13 +27,9 @@ class SmallWitness:
         self.restart()
 
     def restart(self) -> None:
-        self.witnessing = Witnessing(
-            core=self.core,
-            table=self.store.witness,
-            journal=self.store.journal,
-            quarantine=self.store.quarantine,
-        )
-        self.meetings = Meetings(self.witnessing)
+        self.watch = LogWatch(core=self.core, store=self.store)
+        self.witnessing = self.watch._witnessing
+        self.meetings = self.watch._meetings
 
     @property
     def moment(self) -> Moment:

@@ -7,8 +7,9 @@ import pytest
 
 from broker.audit.store import LogStore
 from conformance import world
-from schemas.frames import CheckpointMessage, Cosign, UpMessage
+from schemas.frames import CheckpointMessage, Cosign
 from sealing.notes import Checkpoint, read_checkpoint, read_note, sign_checkpoint
+from tests.samples.evil_log import EvilLog
 from tests.samples.small_router import SmallRouter
 from tests.samples.small_witness import ORIGIN, SmallWitness, beat, shown
 
@@ -48,22 +49,27 @@ def follow(router: SmallRouter, agency: SmallWitness) -> None:
     router.frame(agency.name, *agency.take(message))
 
 
+def heartbeat(agency: SmallWitness) -> list[Cosign]:
+    """Play a heartbeat of an agency; returns what it asks with it."""
+    return agency.watch.beat(agency.moment)
+
+
+def hear(agency: SmallWitness, messages: list[CheckpointMessage]) -> list[Cosign]:
+    """Have checkpoints come to an agency; returns what it answers."""
+    with agency.store.transaction():
+        return [answer for message in messages for answer in agency.watch.take(message, agency.moment)]
+
+
 def compare(router: SmallRouter, agency: SmallWitness) -> list[int]:
     """Play a heartbeat of an agency and all that follows; returns from which sizes the log was asked for a proof."""
-    asked: list[int] = []
-    assert not agency.meetings.beat()
-    up: list[UpMessage] = list(agency.meetings.ask())
-    shown_to = beat(router, agency.name, *up)
-    while shown_to:
-        asked += [message.size for message in up if isinstance(message, Cosign) and message.line is None]
-        (message,) = shown_to
-        with agency.store.transaction():
-            agency.meetings.take(message, agency.moment)
-        up = list(agency.take(message))
-        if all(isinstance(answer, Cosign) and answer.line is not None for answer in up):
-            up += agency.meetings.ask_next()
-        sent = router.frame(agency.name, *up).sends.get(agency.name, [])
-        shown_to = [message for message in sent if isinstance(message, CheckpointMessage)]
+    answers = heartbeat(agency)
+    asked = [answer.size for answer in answers]
+    messages = beat(router, agency.name, *answers)
+    while messages:
+        answers = hear(agency, messages)
+        asked += [answer.size for answer in answers if answer.line is None]
+        sent = router.frame(agency.name, *answers).sends.get(agency.name, []) if answers else []
+        messages = [message for message in sent if isinstance(message, CheckpointMessage)]
     return asked
 
 
@@ -72,17 +78,29 @@ def test_two_that_were_shown_one_log_at_different_times_find_that_it_is_one(
 ) -> None:
     for agency in (golf, bravo, golf, bravo, bravo):
         follow(router, agency)
-    held = size_of(golf.note)
     bravo.meet(golf)
 
-    assert [held, size_of(bravo.note)] == compare(router, bravo)  # golf's size, and then what it keeps itself
+    assert [size_of(golf.note)] == compare(router, bravo)
     assert [] == bravo.faults()
     # It has cosigned meanwhile as ever, and has nothing left to ask.
     assert log_of(router).signed_size == size_of(bravo.note) == log_of(router).cosigned_size("bravo")
     assert [] == compare(router, bravo)
+    bravo.meet(golf)
+    assert [] == compare(router, bravo)
 
 
-def test_all_that_were_met_are_compared_one_after_the_other(router: SmallRouter, bravo: SmallWitness) -> None:
+def test_who_was_shown_more_than_this_node_is_compared_once_it_has_caught_up(
+    router: SmallRouter, bravo: SmallWitness, golf: SmallWitness
+) -> None:
+    for agency in (bravo, golf, golf):
+        follow(router, agency)
+    bravo.meet(golf)
+
+    assert [size_of(golf.note)] == compare(router, bravo)
+    assert [] == bravo.faults()
+
+
+def test_all_that_were_met_are_compared_with_one_tree(router: SmallRouter, bravo: SmallWitness) -> None:
     agencies = ["golf", "alpha", "hotel"]
     notes = []
     follow(router, bravo)
@@ -95,9 +113,35 @@ def test_all_that_were_met_are_compared_one_after_the_other(router: SmallRouter,
         for agency, note in zip([*agencies, "golf"], [*notes, notes[-1]], strict=True):
             bravo.meetings.meet(agency, note, bravo.moment)
 
-    asked = compare(router, bravo)
     # The newest of each agency, who waits longest first, and once what two of them were shown alike.
-    assert [size_of(notes[2]), size_of(notes[1])] == [size for size in asked if size in map(size_of, notes)]
+    assert [size_of(notes[2]), size_of(notes[1])] == compare(router, bravo)
+    assert [] == bravo.faults()
+
+
+def test_more_than_a_line_should_carry_at_once_is_asked_for_later(router: SmallRouter, bravo: SmallWitness) -> None:
+    follow(router, bravo)
+    for number in range(40):
+        beat(router, "golf")
+        note = log_of(router).newest()
+        assert note is not None
+        with bravo.store.transaction():
+            bravo.meetings.meet(f"agency-{number}", note, bravo.moment)
+
+    assert [16, 16, 8, 0] == [len(compare(router, bravo)) for _ in range(4)]
+    assert [] == bravo.faults()
+
+
+def test_a_witness_whose_size_the_router_has_lost_compares_with_the_next_heartbeat(
+    router: SmallRouter, bravo: SmallWitness, golf: SmallWitness
+) -> None:
+    follow(router, golf)
+    bravo.take(beat(router, "bravo")[0])  # its cosignature is lost under way
+    bravo.meet(golf)
+
+    assert [1, size_of(bravo.note)] == compare(router, bravo)
+    assert [1] == compare(router, bravo)
+    assert log_of(router).signed_size == log_of(router).cosigned_size("bravo")
+    assert [] == compare(router, bravo)
     assert [] == bravo.faults()
 
 
@@ -110,7 +154,7 @@ def test_two_trees_of_one_size_are_put_down_at_once(
     bravo.meet(golf)
 
     assert ["SPLIT_VIEW"] == bravo.faults()
-    assert [] == bravo.meetings.ask()
+    assert [] == heartbeat(bravo)
 
 
 @pytest.mark.parametrize(("covers", "beats"), [(2, 1), (1, 2)], ids=["it was shown more", "it was shown less"])
@@ -122,38 +166,49 @@ def test_a_history_that_is_sound_in_itself_is_put_down_where_it_meets_the_other(
         follow(router, bravo)
     golf.take(shown(Checkpoint(ORIGIN, covers, b"x" * 32)))
     bravo.meet(golf)
-    (ask,) = bravo.meetings.ask()
-    beat(router, "bravo")
+    (ask,) = heartbeat(bravo)
     # The router of this test is honest and would sign no more once it met a second log; one that lies looks away.
-    (message,) = beat(router, "bravo", ask._replace(note=None))
-    with bravo.store.transaction():
-        bravo.meetings.take(message, bravo.moment)
+    beat(router, "golf")
+    assert [] == [answer for answer in hear(bravo, beat(router, "bravo", ask._replace(note=None))) if not answer.line]
 
     assert ["FORK"] == bravo.faults()
     fault = next(entry for entry in bravo.store.journal.entries() if entry.stage == "log_fault")
-    assert [golf.note.decode(), message.note.decode()] == fault.fields["evidence"]
-    assert [] == bravo.meetings.ask_next()
+    assert [golf.note.decode(), bravo.note.decode()] == fault.fields["evidence"]
+    assert [] == heartbeat(bravo)
 
 
-def test_a_log_that_shows_no_proof_is_put_down_after_two_heartbeats(
+def test_a_proof_to_another_tree_than_the_one_that_is_kept_settles_nothing(
+    router: SmallRouter, bravo: SmallWitness, golf: SmallWitness
+) -> None:
+    """A router with two histories could prove of each what belongs to it, and go on as before."""
+    follow(router, bravo)
+    other = EvilLog("a", "b", "c", router=world.ROUTER, signer=world.sign_pair(world.ROUTER))
+    golf.take(other.message(0))
+    bravo.meet(golf)
+    assert 1 == len(heartbeat(bravo))
+    other.append("d")
+    answers = hear(bravo, [*beat(router, "bravo"), other.message(3)])
+
+    assert [2] == [answer.size for answer in answers if answer.line is None]  # this is not the tree that it keeps
+    assert [1, 1, 0] == [len(heartbeat(bravo)) for _ in range(3)]
+    assert ["FREEZE"] == bravo.faults()
+
+
+def test_a_log_that_shows_no_proof_is_put_down_after_three_heartbeats(
     router: SmallRouter, bravo: SmallWitness, golf: SmallWitness
 ) -> None:
     follow(router, golf)
     follow(router, bravo)
     bravo.meet(golf)
-    assert not bravo.meetings.beat()
-    (first,) = bravo.meetings.ask()
+    (first,) = heartbeat(bravo)
     # What it shows meanwhile leads from elsewhere.
     follow(router, bravo)
-    assert not bravo.meetings.beat()
-    assert [first] == bravo.meetings.ask()
-    assert bravo.meetings.beat()
-    with bravo.store.transaction():
-        bravo.meetings.judge_silence(bravo.moment)
+    assert [first] == heartbeat(bravo)
+    assert [first] == heartbeat(bravo)
+    assert [] == bravo.faults()
 
+    assert [] == heartbeat(bravo)
     assert ["FREEZE"] == bravo.faults()
-    assert [] == bravo.meetings.ask()
-    assert not bravo.meetings.beat()
 
 
 def test_a_new_link_asks_anew_and_accuses_nobody_of_the_last_ones_silence(
@@ -162,13 +217,12 @@ def test_a_new_link_asks_anew_and_accuses_nobody_of_the_last_ones_silence(
     follow(router, golf)
     follow(router, bravo)
     bravo.meet(golf)
-    asked = bravo.meetings.ask()
-    assert not bravo.meetings.beat()
-    bravo.meetings.begin_session()
+    asked = heartbeat(bravo)
+    for _ in range(5):
+        assert asked == heartbeat(bravo)
+        bravo.watch.begin_session()
 
-    assert not bravo.meetings.beat()
-    assert asked == bravo.meetings.ask()
-    assert not bravo.meetings.beat()
+    assert [] == bravo.faults()
 
 
 def test_what_no_router_has_signed_is_no_meeting(router: SmallRouter, bravo: SmallWitness, golf: SmallWitness) -> None:
@@ -185,7 +239,7 @@ def test_what_no_router_has_signed_is_no_meeting(router: SmallRouter, bravo: Sma
     ):
         bravo.meet(golf, note)
 
-    assert [] == bravo.meetings.ask()
+    assert [] == heartbeat(bravo)
     assert [] == bravo.faults()
 
 
@@ -195,4 +249,4 @@ def test_who_has_seen_nothing_of_a_log_compares_nothing(
     follow(router, golf)
     bravo.meet(golf)
 
-    assert [] == bravo.meetings.ask()
+    assert [] == heartbeat(bravo)

@@ -5,12 +5,10 @@ import pytest
 from schemas.errors import LogError, LogFault
 from schemas.limits import CHECKPOINT_BYTES_MAX
 from sealing.keys import sign_pair_from_seed
-from sealing.merkle import Frontier, consistency_proof, leaf_hash, row_of
 from sealing.notes import (
     TYPE_COSIGNATURE,
     TYPE_ED25519,
     Checkpoint,
-    Note,
     NoteKey,
     log_origin,
     read_note,
@@ -28,33 +26,12 @@ from sealing.witness import (
     expect_growth,
     witness,
 )
+from tests.samples.evil_log import EVIL_ROUTER, EvilLog
 
 ORIGIN = log_origin("router")
-ROUTER = sign_pair_from_seed(b"r" * 32)
 AGENCY = sign_pair_from_seed(b"a" * 32)
-KEYS = (NoteKey(name=ORIGIN, kind=TYPE_ED25519, public=ROUTER.public),)
+KEYS = (NoteKey(name=ORIGIN, kind=TYPE_ED25519, public=EVIL_ROUTER.public),)
 NOW = 1_700_000_000_000
-
-
-class EvilLog:
-    """A log that signs whatever it is told to."""
-
-    def __init__(self, *entries: str) -> None:
-        self.rows: list[list[bytes]] = []
-        self.frontier = Frontier()
-        self.append(*entries)
-
-    def append(self, *entries: str) -> "EvilLog":
-        self.rows += [self.frontier.append(leaf_hash(entry.encode())) for entry in entries]
-        return self
-
-    def note(self) -> Note:
-        return sign_checkpoint(Checkpoint(ORIGIN, self.frontier.size, self.frontier.root()), signer=ROUTER)
-
-    def proof(self, old_size: int) -> tuple[bytes, ...]:
-        return consistency_proof(
-            old_size, self.frontier.size, lambda level, index: self.rows[row_of(level, index)][level]
-        )
 
 
 def size_of(checkpoint: Checkpoint | None) -> int:
@@ -161,7 +138,7 @@ def test_a_met_note_counts_only_if_the_log_has_signed_it() -> None:
     log, strange = EvilLog("a", "b"), Checkpoint(log_origin("other"), 2, b"x" * 32)
     for forged, fault in (
         (sign_checkpoint(Checkpoint(ORIGIN, 2, b"x" * 32), signer=AGENCY).packed(), LogFault.SIGNATURE),
-        (sign_checkpoint(strange, signer=ROUTER).packed(), LogFault.SIGNATURE),
+        (sign_checkpoint(strange, signer=EVIL_ROUTER).packed(), LogFault.SIGNATURE),
         (b"no note", LogFault.MALFORMED),
     ):
         with pytest.raises(LogError) as caught:
@@ -199,8 +176,8 @@ def test_nothing_counts_before_a_signature_has_verified() -> None:
 
 def test_a_checkpoint_of_another_log_is_not_taken_for_this_one() -> None:
     other = log_origin("router-b")
-    note = sign_checkpoint(Checkpoint(other, 9, b"x" * 32), signer=ROUTER)
-    keys = (*KEYS, NoteKey(name=other, kind=TYPE_ED25519, public=ROUTER.public))
+    note = sign_checkpoint(Checkpoint(other, 9, b"x" * 32), signer=EVIL_ROUTER)
+    keys = (*KEYS, NoteKey(name=other, kind=TYPE_ED25519, public=EVIL_ROUTER.public))
     with pytest.raises(LogError) as caught:
         witness(begin(ORIGIN, now_ms=NOW), note.packed(), old_size=0, proof=(), keys=keys, now_ms=NOW)
 
