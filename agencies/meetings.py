@@ -17,12 +17,11 @@ from agencies.witness import Witnessing
 from schemas.errors import LogError, LogFault
 from schemas.frames import CheckpointMessage, Cosign
 from schemas.limits import CHECKPOINT_BYTES_MAX
-from sealing.notes import Checkpoint, NoteKey, read_checkpoint, read_note, verify_note
-from sealing.witness import check_met
+from sealing.notes import Checkpoint, read_checkpoint, read_note
+from sealing.witness import Witnessed, check_met, read_shown
 
 _ASKED_MOST: Final = 16  # at once, so that a slow line is not full of proofs; the others with the next heartbeat
 _BEATS_MOST: Final = 3  # the first is answered, unless the log did not know what this node keeps; then the next is
-_OF_TWO_HISTORIES: Final = frozenset({LogFault.SPLIT_VIEW, LogFault.FORK})
 
 
 @dataclass(slots=True)
@@ -47,7 +46,7 @@ class Meetings:
         # By agency, so there are no more of them than the bundle has agencies.
         self._met: dict[str, _Met] = {}  # the longest waiting first
         self._asked: dict[str, _Met] = {}
-        self._settled: dict[str, Checkpoint] = {}  # what was compared last
+        self._settled: dict[str, bytes] = {}  # the note that was compared last
 
     def begin_session(self) -> None:
         """Note a new link: what the last one has not answered is asked anew."""
@@ -60,21 +59,22 @@ class Meetings:
 
     def meet(self, agency: str, note: bytes, moment: Moment) -> None:
         """Take what a receipt says that its sender was shown; inside a transaction, the arrival's."""
+        known = (self._met.get(agency), self._asked.get(agency))
+        if note == self._settled.get(agency) or any(met is not None and met.note == note for met in known):
+            return
         try:
-            read = read_note(note, bytes_max=CHECKPOINT_BYTES_MAX)
-            shown = read_checkpoint(read.text)
-            keys = self._witnessing.keys_of(shown.origin, moment.at_ms)
+            origin = read_checkpoint(read_note(note, bytes_max=CHECKPOINT_BYTES_MAX).text).origin
             # Signed by the router, or it says nothing of it: an agency could make trouble between others.
-            verify_note(read, keys)
+            shown = read_shown(note, keys=self._witnessing.keys_of(origin, moment.at_ms))
         except LogError:
             return
-        held = self._witnessing.held(shown.origin)
-        if held is None or self._settled.get(agency) == shown:
+        held = self._witnessing.held(origin)
+        if held is None:
             return
         met = _Met(agency, shown, note)
         if held.checkpoint.size == shown.size:
-            self._compare(met, held.note, (), keys, moment)
-        elif agency not in self._asked or self._asked[agency].shown != shown:
+            self._compare(met, held, (), moment)
+        else:
             self._met[agency] = met
 
     def ask(self) -> list[Cosign]:
@@ -98,14 +98,10 @@ class Meetings:
         if not due:
             return False
         held = self._witnessing.held(due[0].shown.origin)
-        if held is None or held.note != message.note:
-            return False
-        try:
-            keys = self._witnessing.keys_of(held.checkpoint.origin, moment.at_ms)
-        except LogError:
+        if held is None or held.note != message.note or held.checkpoint.size < message.old_size:
             return False
         for met in due:
-            self._compare(met, held.note, message.proof, keys, moment)
+            self._compare(met, held, message.proof, moment)
         return True
 
     def beat(self) -> bool:
@@ -122,18 +118,15 @@ class Meetings:
             self._witnessing.put_down(error, met.note, at_ms=moment.at_ms, machine_ms=moment.machine_ms)
             self._settle(met)
 
-    def _compare(
-        self, met: _Met, ours: bytes, proof: tuple[bytes, ...], keys: tuple[NoteKey, ...], moment: Moment
-    ) -> None:
-        """Put down a log whose tree in ``ours`` did not grow from the one that was met."""
+    def _compare(self, met: _Met, held: Witnessed, proof: tuple[bytes, ...], moment: Moment) -> None:
+        """Put down a log whose tree that is kept here did not grow from the one that was met."""
         self._settle(met)
+        evidence = (met.note, held.note)
         try:
-            check_met(met.note, ours, old_size=met.shown.size, proof=proof, keys=keys)
+            check_met(met.shown, held.checkpoint, old_size=met.shown.size, proof=proof, evidence=evidence)
         except LogError as error:
-            # What the log's key of today has not signed proves nothing against it.
-            if error.fault in _OF_TWO_HISTORIES:
-                self._witnessing.put_down(error, met.note, at_ms=moment.at_ms, machine_ms=moment.machine_ms)
+            self._witnessing.put_down(error, met.note, at_ms=moment.at_ms, machine_ms=moment.machine_ms)
 
     def _settle(self, met: _Met) -> None:
         self._asked.pop(met.agency, None)
-        self._settled[met.agency] = met.shown
+        self._settled[met.agency] = met.note

@@ -45,7 +45,7 @@ from sealing.portions import open_chunked, open_inline
 from sealing.primitives import verify
 from sealing.received import check_author, check_disclosures, check_times, read_envelope
 from sealing.statements import read_bundle, read_verdict
-from sealing.witness import begin, check_met, witness
+from sealing.witness import begin, check_met, read_shown, witness
 
 Context = Mapping[str, Any]
 Operation = Callable[[bytes, Context], Outcome]
@@ -311,10 +311,11 @@ def _witness(received: bytes, context: Context) -> Outcome:
 
 
 def _met(received: bytes, context: Context) -> Outcome:
+    met, keys = bytes.fromhex(context["met"]), _note_keys(context)
+    theirs, ours = read_shown(met, keys=keys), read_shown(received, keys=keys)
     proof = tuple(map(bytes.fromhex, context["proof"]))
-    keys = _note_keys(context)
-    theirs = check_met(bytes.fromhex(context["met"]), received, old_size=context["old_size"], proof=proof, keys=keys)
-    return Outcome(verdict="repeat") if theirs is None else ACCEPTED
+    same = check_met(theirs, ours, old_size=context["old_size"], proof=proof, evidence=(met, received))
+    return Outcome(verdict="repeat") if same is None else ACCEPTED
 
 
 OPERATIONS: Final[Mapping[str, Operation]] = {

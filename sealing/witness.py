@@ -123,41 +123,47 @@ def check_fresh(held: Witnessed, *, now_ms: int, deadline_ms: int = CHECKPOINT_D
         raise LogError(LogFault.FREEZE, msg, evidence=(held.note,))
 
 
+def read_shown(note: bytes, *, keys: Sequence[NoteKey]) -> Checkpoint:
+    """Read a checkpoint that the log has signed, whoever shows it.
+
+    Raises:
+        LogError: MALFORMED or SIGNATURE if the log has not said this, UNKNOWN_LOG if another has.
+    """
+    read = read_note(note, bytes_max=CHECKPOINT_BYTES_MAX)
+    verify_note(read, keys)
+    shown = read_checkpoint(read.text)
+    if all(key.name != shown.origin for key in keys):
+        msg = f"a checkpoint of {shown.origin} under the key of another log"
+        raise LogError(LogFault.UNKNOWN_LOG, msg)
+    return shown
+
+
 def check_met(
-    met: bytes, received: bytes, *, old_size: int, proof: Sequence[bytes], keys: Sequence[NoteKey]
+    theirs: Checkpoint, ours: Checkpoint, *, old_size: int, proof: Sequence[bytes], evidence: tuple[bytes, ...]
 ) -> Checkpoint | None:
-    """Prove that what another agency was shown of a log, and what we are shown of it, is one history.
+    """Prove that what another agency was shown of a log, and what we keep of it, is one history.
 
     Each of two histories may be sound in itself, so no witness alone can tell them apart; two witnesses that meet can.
 
     Args:
-        met: The note that the other agency keeps, as it came.
-        received: A note that the log shows us, as it came.
+        theirs: What the other agency keeps, as ``read_shown`` has read it.
+        ours: What we keep of the same log.
         old_size: The size from which the proof leads.
-        proof: That the tree grew from ``old_size`` to the size in ``received``.
-        keys: The log's keys that count now, by the community bundle.
+        proof: That the tree grew from ``old_size`` to that of ``ours``.
+        evidence: The two notes, for whoever is to be shown a fault.
 
     Returns:
-        The other agency's checkpoint, or None if nothing can be said: ``received`` is of fewer covers, or the proof
-        leads from another size than the other's.
+        Theirs, or None if nothing can be said: ours is of fewer covers, or the proof leads from another size.
 
     Raises:
-        LogError: MALFORMED, SIGNATURE or UNKNOWN_LOG if the log has not said both; SPLIT_VIEW if it signed two trees
-            of one size, FORK if ours did not grow from the other's. The last two carry the two notes.
+        LogError: SPLIT_VIEW if the log signed two trees of one size, FORK if ours did not grow from theirs.
     """
-    notes = [read_note(item, bytes_max=CHECKPOINT_BYTES_MAX) for item in (met, received)]
-    for note in notes:
-        verify_note(note, keys)
-    theirs, ours = (read_checkpoint(note.text) for note in notes)
-    if ours.origin != theirs.origin:
-        msg = f"a checkpoint of {ours.origin} where one of {theirs.origin} was due"
-        raise LogError(LogFault.UNKNOWN_LOG, msg)
     if ours.size < theirs.size:
         return None
     if ours.size == theirs.size:
         if ours.root != theirs.root:
             msg = f"{ours.origin} has signed two trees of {ours.size} covers"
-            raise LogError(LogFault.SPLIT_VIEW, msg, evidence=(met, received))
+            raise LogError(LogFault.SPLIT_VIEW, msg, evidence=evidence)
         return theirs
     if old_size != theirs.size:
         return None
@@ -165,5 +171,5 @@ def check_met(
         verify_consistency(old_size=theirs.size, old_root=theirs.root, size=ours.size, root=ours.root, proof=proof)
     except LogError as error:
         msg = f"{ours.origin} shows {ours.size} covers that do not begin with the {theirs.size} it has shown elsewhere"
-        raise LogError(LogFault.FORK, msg, evidence=(met, received)) from error
+        raise LogError(LogFault.FORK, msg, evidence=evidence) from error
     return theirs

@@ -177,6 +177,16 @@ def test_a_history_that_is_sound_in_itself_is_put_down_where_it_meets_the_other(
     assert [] == heartbeat(bravo)
 
 
+def test_a_tree_that_is_smaller_than_what_was_met_settles_nothing(router: SmallRouter, bravo: SmallWitness) -> None:
+    follow(router, bravo)
+    with bravo.store.transaction():
+        bravo.meetings.meet("golf", shown(Checkpoint(ORIGIN, 9, b"x" * 32)).note, bravo.moment)
+    (ask,) = heartbeat(bravo)
+    hear(bravo, [CheckpointMessage("checkpoint", 9, (), bravo.note)])
+
+    assert [ask] == heartbeat(bravo)
+
+
 def test_a_proof_to_another_tree_than_the_one_that_is_kept_settles_nothing(
     router: SmallRouter, bravo: SmallWitness, golf: SmallWitness
 ) -> None:

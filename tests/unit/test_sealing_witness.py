@@ -24,6 +24,7 @@ from sealing.witness import (
     check_met,
     cosign_checkpoint,
     expect_growth,
+    read_shown,
     witness,
 )
 from tests.samples.evil_log import EVIL_ROUTER, EvilLog
@@ -34,9 +35,11 @@ KEYS = (NoteKey(name=ORIGIN, kind=TYPE_ED25519, public=EVIL_ROUTER.public),)
 NOW = 1_700_000_000_000
 
 
-def size_of(checkpoint: Checkpoint | None) -> int:
-    assert checkpoint is not None
-    return checkpoint.size
+def compare(theirs: bytes, ours: bytes, *, old_size: int, proof: tuple[bytes, ...] = ()) -> int | None:
+    """Lay two notes side by side; returns the size of the first, or None if nothing can be said."""
+    shown = [read_shown(note, keys=KEYS) for note in (theirs, ours)]
+    same = check_met(shown[0], shown[1], old_size=old_size, proof=proof, evidence=(theirs, ours))
+    return None if same is None else same.size
 
 
 def show(held: Witnessed, log: EvilLog, *, now_ms: int = NOW) -> Witnessed:
@@ -80,9 +83,9 @@ def test_two_trees_of_one_size_are_named_a_split_view() -> None:
 
     assert LogFault.SPLIT_VIEW == error.fault
     mine, theirs = error.evidence
-    assert 3 == size_of(check_met(mine, mine, old_size=3, proof=(), keys=KEYS))
+    assert 3 == compare(mine, mine, old_size=3)
     with pytest.raises(LogError) as caught:
-        check_met(mine, theirs, old_size=3, proof=(), keys=KEYS)
+        compare(mine, theirs, old_size=3)
     assert LogFault.SPLIT_VIEW == caught.value.fault
     assert (mine, theirs) == caught.value.evidence
 
@@ -111,12 +114,12 @@ def test_two_agencies_that_were_shown_two_logs_can_prove_it() -> None:
     other = show(show(begin(ORIGIN, now_ms=NOW), theirs), theirs.append("c"))
 
     with pytest.raises(LogError) as caught:
-        check_met(other.note, mine.note, old_size=3, proof=(), keys=KEYS)
+        compare(other.note, mine.note, old_size=3)
     assert LogFault.SPLIT_VIEW == caught.value.fault
     # Nor is there a proof from the one to what the other grows into, whatever the log offers.
     for proof in (ours.append("d").proof(3), (), (b"x" * 32,)):
         with pytest.raises(LogError) as caught:
-            check_met(other.note, ours.note().packed(), old_size=3, proof=proof, keys=KEYS)
+            compare(other.note, ours.note().packed(), old_size=3, proof=proof)
         assert LogFault.FORK == caught.value.fault
         assert (other.note, ours.note().packed()) == caught.value.evidence
     # Whoever was shown the one cannot be led to the other either.
@@ -128,21 +131,21 @@ def test_two_agencies_that_were_shown_one_log_at_different_times_prove_that_too(
     early = log.note().packed()
     late = log.append("d", "e").note().packed()
 
-    assert 3 == size_of(check_met(early, late, old_size=3, proof=log.proof(3), keys=KEYS))
-    assert None is check_met(early, late, old_size=2, proof=log.proof(2), keys=KEYS)  # not the proof that is wanted
-    assert None is check_met(late, early, old_size=3, proof=log.proof(3), keys=KEYS)  # it may show more later
+    assert 3 == compare(early, late, old_size=3, proof=log.proof(3))
+    assert None is compare(early, late, old_size=2, proof=log.proof(2))  # not the proof that is wanted
+    assert None is compare(late, early, old_size=3, proof=log.proof(3))  # it may show more later
 
 
 def test_a_met_note_counts_only_if_the_log_has_signed_it() -> None:
     """Otherwise one agency could make another accuse the router."""
-    log, strange = EvilLog("a", "b"), Checkpoint(log_origin("other"), 2, b"x" * 32)
+    strange = Checkpoint(log_origin("other"), 2, b"x" * 32)
     for forged, fault in (
         (sign_checkpoint(Checkpoint(ORIGIN, 2, b"x" * 32), signer=AGENCY).packed(), LogFault.SIGNATURE),
         (sign_checkpoint(strange, signer=EVIL_ROUTER).packed(), LogFault.SIGNATURE),
         (b"no note", LogFault.MALFORMED),
     ):
         with pytest.raises(LogError) as caught:
-            check_met(forged, log.note().packed(), old_size=2, proof=(), keys=KEYS)
+            read_shown(forged, keys=KEYS)
         assert fault == caught.value.fault
         assert () == caught.value.evidence
 
