@@ -9,6 +9,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -128,6 +129,7 @@ def open_database(
     return Database(connection, path, lock)
 
 
+@cache
 def tables_of(statements: str) -> Callable[[sqlite3.Connection], None]:
     """Return what makes tables: one statement after the other, each ended by a semicolon at the end of its line."""
 

@@ -9,6 +9,7 @@ back as an old copy, be full, be damaged: disk_damage.py) is done by ``image``, 
 import sqlite3
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -93,10 +94,9 @@ class MemoryDisk:
         connection = self._connections.get(path)
         if connection is None:
             connection = self._connections[path] = sqlite3.connect(":memory:", isolation_level=None)
+            _empty(create).backup(connection)
             connection.execute("PRAGMA foreign_keys=ON")
-            connection.execute("CREATE TABLE owner(name TEXT NOT NULL)")
             connection.execute("INSERT INTO owner VALUES (?)", (owner,))
-            create(connection)
             connection.execute(f"PRAGMA application_id={application_id}")
             connection.execute(f"PRAGMA user_version={version}")
         else:
@@ -153,3 +153,12 @@ class MemoryDisk:
             connection.close()
         self._connections.clear()
         self._put_away.clear()
+
+
+@cache
+def _empty(create: Callable[[sqlite3.Connection], None]) -> sqlite3.Connection:
+    """Return an empty database to copy from: making some forty tables anew takes four times as long."""
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    connection.execute("CREATE TABLE owner(name TEXT NOT NULL)")
+    create(connection)
+    return connection
