@@ -10,7 +10,7 @@ import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import aiomqtt
 from aiomqtt.exceptions import MqttConnectError
@@ -49,6 +49,7 @@ _ROUTER_RECEIVES_MAX: Final = 256
 # Publishes of the router that have no PUBACK yet; fewer where the broker's CONNACK says so.
 _ROUTER_SENDS_MAX: Final = 64
 _FILTERS_MAX: Final = 256  # in one SUBSCRIBE, which so stays below 16 KiB
+_CONNECT_S: Final = 20.0  # paho gives the connect five seconds, and aiomqtt the login ten
 _PUBACK_S: Final = 10.0  # what aiomqtt gives every answer; a broker that is slower than that is as good as gone
 _RETAINED_NEVER: Final = 2  # retain handling of a subscription: send nothing that was retained
 
@@ -131,7 +132,16 @@ def _what_to_check(error: aiomqtt.MqttError) -> str:
 
 
 class _HeedingClient(aiomqtt.Client):
-    """aiomqtt's client, mended in two places at which a node could wait for what never comes."""
+    """aiomqtt's client, mended in three places at which a node could wait for what never comes."""
+
+    async def __aenter__(self) -> Self:
+        # aiomqtt bounds the wait for the answer to its login, and not that for the thread in which paho connects.
+        try:
+            async with asyncio.timeout(_CONNECT_S):
+                return await super().__aenter__()
+        except TimeoutError as error:
+            msg = f"no login within {_CONNECT_S:.0f} s"
+            raise aiomqtt.MqttError(msg) from error
 
     async def _wait_for(self, fut: Awaitable[T], **asked: float | None) -> T:  # type: ignore[override] # as it is called
         # ``asyncio.wait_for`` before Python 3.12 forgets a cancellation that comes in one turn of the loop with the

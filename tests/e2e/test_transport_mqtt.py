@@ -1,6 +1,7 @@
 """The MQTT link on our own server: what it carries, and how each end of it is told."""
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -193,3 +194,16 @@ async def test_a_broker_that_hangs_up_during_the_login_is_noticed_at_once() -> N
         with pytest.raises(LinkError, match="hung up before it answered the login"):
             async with mqtt_connect(address)():
                 pass
+
+
+async def test_a_connect_that_never_comes_back_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It runs in a thread of its own, for which aiomqtt waits without a bound."""
+    end = threading.Event()
+    monkeypatch.setattr(transport.mqtt, "_CONNECT_S", 0.01)
+    monkeypatch.setattr(transport.mqtt._Client, "_client_connect", lambda _client: end.wait(LIMIT_S))
+    try:
+        with pytest.raises(LinkError, match="no login within"):
+            async with mqtt_connect(MqttAddress(host="127.0.0.1", port=1, agency=AGENCY, password=""))():
+                pass
+    finally:
+        end.set()
