@@ -148,9 +148,7 @@ class _Soak:
             "times_real_time": round(figures.virtual_ms / 1000 / took_s),
             "failures": self._failures,
             "must_be_tried": INVARIANTS[TRIED],
-            "never_seen": []
-            if self._how.only or self._how.crowd
-            else never_seen(figures.sometimes, seeds=figures.seeds),
+            "never_seen": never_seen(figures.sometimes, seeds=figures.seeds) if self._how.is_plain() else [],
             "by_fault": figures.document(),
             "sometimes": dict(sorted(figures.sometimes.items())),
         }

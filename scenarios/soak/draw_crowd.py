@@ -7,7 +7,7 @@ for the rare kinds. A crowd has some hundred reports, and every kind that is wan
 
 from collections.abc import Collection
 from itertools import chain, zip_longest
-from typing import Final, TypeVar
+from typing import Final
 
 from scenarios.soak.draw import draw_plan
 from scenarios.soak.hostility import RouterHostility
@@ -26,10 +26,8 @@ SOUND_KINDS: Final = (
 _MESSAGES: Final = 600
 _STRIKES: Final = 60  # of all kinds together: with many more a minute and a half is one long outage
 _REVOCATIONS_MOST: Final = 1  # whoever is revoked is asked for nothing any more
-_RENUMBERED_MOST: Final = 100  # later releases
+_AGAIN_MOST: Final = 100  # later releases, as in any plan
 _DRAWS_MOST: Final = 1_000  # the rarest kind stands in one plan of some hundred
-
-T = TypeVar("T")
 
 
 def draw_crowd(seed: int, wanted: Collection[str] = ()) -> Plan:
@@ -74,7 +72,7 @@ def draw_crowd(seed: int, wanted: Collection[str] = ()) -> Plan:
         faults=(),
         quota=quota,
     )
-    later = [part for part in work if part.kind == "again"][:_RENUMBERED_MOST]
+    later = [part for part in work if part.kind == "again"][:_AGAIN_MOST]
     return with_parts(empty, [*(part for part in work if part.kind == "message"), *later, *_by_time(struck)])
 
 
